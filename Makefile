@@ -1,0 +1,67 @@
+# The verbs of this project. Two of them are all that a new user needs: `make demo` and `make test`.
+# Needs Python 3.11 or newer and nothing else; everything is installed into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+NEWEST := $(shell for v in 3.14 3.13 3.12; do command -v python$$v >/dev/null 2>&1 && python$$v -c '' >/dev/null 2>&1 && { echo python$$v; break; }; done)
+FUZZ_SECONDS ?= 60
+
+.PHONY: help demo test check unit conformance newest fuzz bench docs format clean
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Filmjacket needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(STAMP): $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,docs]'
+	@touch $(STAMP) $(VENV)/.demo
+
+demo: $(VENV)/.demo ## set up, load sample studies, start the server, print what to try
+	$(BIN)/filmjacket demo --data demo-data
+
+check: $(STAMP) ## lint, types, import contracts, unit tests: before every commit
+	$(BIN)/ruff format --check src tests perf fuzz
+	$(BIN)/ruff check src tests perf fuzz
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/unit tests/property tests/docs
+
+test: check conformance newest fuzz ## everything that CI runs
+
+conformance: $(STAMP) ## tests by section of the standard, differential, interop, guarantees
+	$(BIN)/pytest -q tests/conformance tests/differential tests/interop tests/guarantees
+
+newest: $(STAMP) ## unit and conformance tests on the newest Python that is installed
+ifeq ($(NEWEST),)
+	@echo "newest: only $(PYTHON) is installed, nothing more to test"
+else
+	@test -x $(VENV)-newest/bin/python || $(NEWEST) -m venv $(VENV)-newest
+	$(VENV)-newest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(VENV)-newest/bin/python -m pytest -q tests/unit tests/conformance
+endif
+
+fuzz: $(STAMP) ## malformed input against the parsers for FUZZ_SECONDS in all
+	$(BIN)/python fuzz/run.py --seconds $(FUZZ_SECONDS)
+
+bench: $(STAMP) ## header and transfer figures (docs/explanation/performance.md)
+	$(BIN)/python perf/bench_header.py
+
+docs: $(STAMP) ## generated reference pages, then the site
+	$(BIN)/python docs/generate.py
+	$(BIN)/zensical build --clean
+
+format: $(STAMP) ## rewrite sources in the house style
+	$(BIN)/ruff format src tests perf fuzz
+	$(BIN)/ruff check --fix src tests perf fuzz
+
+clean: ## remove everything that was made
+	rm -rf $(VENV) $(VENV)-newest demo-data site build dist .pytest_cache .ruff_cache .hypothesis

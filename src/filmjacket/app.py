@@ -1,0 +1,86 @@
+"""Composition root: settings in, wired archive and ASGI application out.
+
+The only place that knows every concrete class.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+
+from filmjacket.blobs.local import LocalBlobs
+from filmjacket.errors import FilmjacketError
+from filmjacket.http.context import Context
+from filmjacket.http.errors import on_filmjacket_error, on_http_exception, on_unexpected
+from filmjacket.http.middleware import AccessLog, with_cors
+from filmjacket.http.routes import routes
+from filmjacket.index import open_index
+from filmjacket.offload import Lanes
+from filmjacket.services.studies.ingest import Ingest
+from filmjacket.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.types import ASGIApp
+
+    from filmjacket.archive.ports import Blobs, Index
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """An opened archive: what the command line and the server both work on."""
+
+    index: Index
+    blobs: Blobs
+    ingest: Ingest
+
+    def close(self) -> None:
+        """Finish pending work and release files and connections."""
+        self.index.close()
+
+
+def open_archive(settings: Settings) -> Archive:
+    """Open, and create if it is not there, the archive that the settings name."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    blobs = LocalBlobs(
+        settings.data / "blobs",
+        memory_bytes=settings.stage_memory_bytes,
+        minimum_free_bytes=settings.minimum_free_bytes,
+    )
+    index = open_index(settings.database_url, maximum_results=settings.search.maximum_results)
+    return Archive(index, blobs, Ingest(index, blobs, settings.duplicates))
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """The ASGI application; the archive is opened when the server starts it and closed when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Context]]:
+        archive = open_archive(settings)
+        lanes = Lanes(db=settings.lanes.db, disk=settings.lanes.disk, cpu=settings.lanes.cpu)
+        try:
+            yield {"context": Context(settings, archive.index, archive.blobs, archive.ingest, lanes)}
+        finally:
+            archive.close()
+
+    app = Starlette(
+        routes=routes(settings.base_path),
+        lifespan=lifespan,
+        exception_handlers={
+            FilmjacketError: on_filmjacket_error,
+            HTTPException: on_http_exception,
+            Exception: on_unexpected,
+        },
+    )
+    app.router.redirect_slashes = False
+    return AccessLog(with_cors(app, settings.cors_origins))
+
+
+def create_app_from_environment() -> ASGIApp:
+    """Factory for server processes: settings travel in the environment (FILMJACKET_...)."""
+    return create_app(Settings())

@@ -1,0 +1,140 @@
+"""Ports: what the services need from an index and a blob store, nothing more.
+
+Both are synchronous; callers run them in the bounded lanes of `filmjacket.offload`. Each port has an embedded
+implementation (SQLite, local files) and is shaped so that PostgreSQL and an object store fit without change
+above it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from filmjacket.archive.policies import DuplicatePolicy
+    from filmjacket.archive.records import (
+        BlobRef,
+        Candidate,
+        InstanceMetadata,
+        SearchPage,
+        StoredInstance,
+        StoreOutcome,
+    )
+    from filmjacket.archive.refs import ResourceRef
+    from filmjacket.web.query import SearchQuery
+
+
+class Index(Protocol):
+    """The searchable index: one call is one unit of work."""
+
+    def store(self, candidates: Sequence[Candidate], duplicates: DuplicatePolicy) -> list[StoreOutcome]:
+        """Take in candidates, all in one durable transaction; outcomes in the order of the candidates.
+
+        Concurrent calls may share a transaction (group commit); each returns only when its own is durable.
+        """
+        ...
+
+    def search(self, query: SearchQuery) -> SearchPage:
+        """Answer a search (PS3.18 10.6); the page honours limit, offset and the server's maximum."""
+        ...
+
+    def instances(self, ref: ResourceRef) -> list[StoredInstance]:
+        """Every instance below `ref` in retrieval order (series number, instance number, UID); [] if none.
+
+        For an instance reference this is at most one record. `layout` holds no frame offsets: see `frame_spans`.
+        """
+        ...
+
+    def frame_spans(self, instance: StoredInstance, frames: Sequence[int]) -> list[tuple[int, int]]:
+        """(offset, length) in the file for each 1-based frame number of an encapsulated instance.
+
+        The span covers whole items: fragment item headers included (see `filmjacket.dicom.encapsulation`).
+        Raises `NotFound` for a number that is beyond the stored frames.
+        """
+        ...
+
+    def metadata(self, ref: ResourceRef, *, batch: int = 200) -> Iterator[list[InstanceMetadata]]:
+        """Prebuilt metadata of every instance below `ref` in the order of `instances`, batch by batch."""
+        ...
+
+    def blobs(self, *, batch: int = 1000) -> Iterator[list[tuple[str, BlobRef]]]:
+        """Every (SOP Instance UID, blob) that the index refers to, batch by batch, for `verify`."""
+        ...
+
+    def unknown_keys(self, keys: Iterable[str]) -> set[str]:
+        """Those of `keys` that no instance refers to, for the orphan sweep."""
+        ...
+
+    def known_sources(self, digests: Sequence[str]) -> set[str]:
+        """Those of the SHA-256 digests that are stored already, for resumable import."""
+        ...
+
+    def check(self) -> None:
+        """Raise `Unavailable` if the index cannot answer (readiness)."""
+        ...
+
+    def close(self) -> None:
+        """Finish pending commits and release every connection."""
+        ...
+
+
+class StagedBlob(Protocol):
+    """A blob being received. Not visible to anybody until it is published."""
+
+    def write(self, chunk: bytes) -> None:
+        """Append bytes; raises `OutOfStorage` when the store is full."""
+        ...
+
+    def finish(self) -> BlobRef:
+        """No more bytes: returns the reference that `publish` will make durable."""
+        ...
+
+    def discard(self) -> None:
+        """Drop the bytes; safe to call at any time and more than once."""
+        ...
+
+
+class Blobs(Protocol):
+    """The bytes of Part 10 files, write once."""
+
+    def stage(self) -> StagedBlob:
+        """Begin to receive one blob."""
+        ...
+
+    def publish(self, staged: Sequence[StagedBlob]) -> None:
+        """Make finished blobs durable under their keys; returns only when a power cut could not undo it."""
+        ...
+
+    def read(self, key: str, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes from `offset`; raises `NotFound` if the blob or a part of the range is missing."""
+        ...
+
+    def chunks(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The bytes of a range in chunks of at most 1 MiB."""
+        ...
+
+    def local_path(self, key: str) -> Path | None:
+        """Path of the blob if it is a plain file that the HTTP server may send by itself."""
+        ...
+
+    def open(self, key: str) -> BinaryIO:
+        """A seekable binary reader over the blob."""
+        ...
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Remove blobs that nothing refers to; missing ones are not an error."""
+        ...
+
+    def keys(self, *, older_than_seconds: float = 0.0) -> Iterator[str]:
+        """Every published key that has not changed for the given time, for the orphan sweep."""
+        ...
+
+    def clear_stage(self, *, older_than_seconds: float) -> int:
+        """Remove abandoned staging files; returns how many."""
+        ...
+
+    def check(self) -> None:
+        """Raise `Unavailable` or `OutOfStorage` if blobs cannot be written (readiness)."""
+        ...

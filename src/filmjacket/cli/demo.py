@@ -1,0 +1,118 @@
+"""`filmjacket demo`: a server with sample studies, and what to try first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from filmjacket.cli.options import ConfigOption, settings_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from filmjacket.app import Archive
+    from filmjacket.settings import Settings
+
+FILES = (
+    "CT_small.dcm",
+    "MR_small.dcm",
+    "examples_jpeg2k.dcm",
+    "examples_overlay.dcm",
+    "examples_palette.dcm",
+    "examples_rgb_color.dcm",
+    "examples_ybr_color.dcm",
+    "liver_1frame.dcm",
+    "reportsi.dcm",
+    "rtdose.dcm",
+    "rtplan.dcm",
+    "rtstruct.dcm",
+    "waveform_ecg.dcm",
+    "dicomdirtests/77654033",
+    "dicomdirtests/98892003",
+)
+"""Real files that the installed package pydicom carries."""
+
+TRY = """
+Studies      {url}/studies
+Health       {root}/healthz/ready
+
+Try, in another terminal:
+  curl '{url}/studies?ModalitiesInStudy=CT&includefield=StudyDescription'
+  curl -H 'Accept: multipart/related; type="application/dicom"' -o ct.multipart '{url}/studies/{study}'
+  python -c "from dicomweb_client.api import DICOMwebClient as C; print(len(C('{url}').search_for_instances()))"
+"""
+
+
+def demo(
+    data: Annotated[
+        Path, typer.Option("--data", "-d", help="Directory of the archive.", file_okay=False)
+    ] = Path("demo-data"),
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port.", show_default="8104")] = None,
+    load_only: Annotated[
+        bool, typer.Option("--load-only", help="Load the samples, start no server.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Load sample studies into an empty archive and run the server on it.
+
+    Example: `filmjacket demo --port 8104`
+    """
+    from filmjacket.app import open_archive
+    from filmjacket.cli.serve import check_address, run_server
+
+    settings = settings_from(config, data=data, host=host, port=port)
+    if not load_only:
+        check_address(settings.host, settings.port)
+    archive = open_archive(settings)
+    try:
+        loaded = load_samples(archive)
+        study = _study_to_try(archive)
+    finally:
+        archive.close()
+    typer.echo(
+        f"{loaded} sample instances loaded." if loaded else "The archive holds studies; nothing loaded."
+    )
+    if not load_only:
+        run_server(settings, lambda: typer.echo(what_to_try(settings, study)))
+
+
+def load_samples(archive: Archive) -> int:
+    """Load the samples unless there is something in the archive; returns how many instances were stored."""
+    from filmjacket.cli.folder_import import Fate, import_files
+
+    if any(True for batch in archive.index.blobs(batch=1) for _ in batch):
+        return 0
+    outcomes = import_files(archive, sample_paths(), workers=2)
+    return sum(outcome.fate is Fate.STORED for outcome in outcomes)
+
+
+def sample_paths() -> Iterable[Path]:
+    """The sample files that are there; packagers may leave some out."""
+    import pydicom.data
+
+    folder = Path(pydicom.data.__file__).parent / "test_files"
+    return [path for path in (folder / name for name in FILES) if path.exists()]
+
+
+def what_to_try(settings: Settings, study: str) -> str:
+    """The addresses and commands that the demo prints."""
+    from filmjacket.cli.serve import banner, service_url
+
+    url = service_url(settings)
+    root = url.removesuffix(settings.base_path)
+    return banner(settings) + "\n" + TRY.format(url=url, root=root, study=study)
+
+
+def _study_to_try(archive: Archive) -> str:
+    from filmjacket.archive.refs import ResourceRef
+    from filmjacket.web.query import parse_search
+    from filmjacket.web.search_tables import Level
+
+    for query in ("ModalitiesInStudy=CT&limit=1", "limit=1"):
+        page = archive.index.search(parse_search(Level.STUDY, ResourceRef(), query))
+        if page.matches:
+            return page.matches[0].study_uid
+    return ""

@@ -1,0 +1,152 @@
+"""`filmjacket import`: load folders of DICOM files into the archive."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections import Counter
+from contextlib import ExitStack, closing
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from filmjacket.cli.options import ConfigOption, DataOption, QuietOption, WorkersOption, settings_from
+from filmjacket.cli.progress import progress, size_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import TextIO
+
+    from filmjacket.cli.folder_import import FileOutcome
+    from filmjacket.cli.progress import Progress
+    from filmjacket.settings import Settings
+
+SHOWN = 20
+"""Refused files that are listed on the screen; a report lists all."""
+
+
+def import_folders(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR...", help="Folders, or single files.", exists=True, readable=True),
+    ],
+    data: DataOption = None,
+    jobs: WorkersOption = None,
+    duplicates: Annotated[
+        str | None,
+        typer.Option(
+            help="For a SOP Instance UID that is stored with other content: keep, replace or reject.",
+            show_default="keep",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write what became of every file to this file, one JSON object a line."),
+    ] = None,
+    quiet: QuietOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Load folders of DICOM files into the archive.
+
+    Files that are stored already are recognised by their SHA-256 and skipped, so an import that was stopped is
+    resumed by running it again. A server may run on the same archive meanwhile. Exits with 1 if a DICOM file
+    was refused or could not be read.
+
+    Example: `filmjacket import ./cd-1 ./cd-2 --data ./archive --report import.jsonl`
+    """
+    settings = settings_from(config, data=data, duplicates=duplicates)
+    started = time.monotonic()
+    with ExitStack() as stack:
+        sink = stack.enter_context(report.open("w", encoding="utf-8")) if report is not None else None
+        display = stack.enter_context(progress("Importing", "files", quiet=quiet))
+        summary = Summary(sink)
+        interrupted = not _run(settings, folders, jobs, display, summary)
+    summary.show(time.monotonic() - started)
+    if interrupted:
+        typer.echo("Interrupted; the same command goes on where this one stopped.", err=True)
+        raise KeyboardInterrupt
+    if summary.refused:
+        raise typer.Exit(1)
+
+
+class Summary:
+    """Counts outcomes, keeps the first refusals for the screen and writes the report."""
+
+    def __init__(self, sink: TextIO | None) -> None:
+        self._sink = sink
+        self._counts: Counter[str] = Counter()
+        self._first: list[FileOutcome] = []
+        self._bytes = 0
+        self.refused = 0
+
+    def add(self, outcome: FileOutcome) -> None:
+        """Take in what became of one file."""
+        from filmjacket.cli.folder_import import HARMLESS
+
+        self._counts[outcome.fate] += 1
+        self._bytes += outcome.size
+        if outcome.fate not in HARMLESS:
+            self.refused += 1
+            if len(self._first) < SHOWN:
+                self._first.append(outcome)
+        if self._sink is not None:
+            line = {
+                "path": os.fsdecode(outcome.path),
+                "outcome": outcome.fate,
+                "reason": outcome.reason,
+                "sop_instance_uid": outcome.sop_uid,
+            }
+            self._sink.write(json.dumps(line, ensure_ascii=True) + "\n")
+
+    def show(self, seconds: float) -> None:
+        """Print the table and the first refusals."""
+        files = sum(self._counts.values())
+        rate = files / seconds if seconds else 0.0
+        typer.echo(f"{files} files, {size_text(self._bytes)}, {seconds:.1f} s, {rate:.0f} files/s")
+        for fate, count in self._counts.most_common():
+            typer.echo(f"  {fate:<20}{count:>9}")
+        for outcome in self._first:
+            typer.echo(f"  {printable(outcome.path)}: {outcome.fate}: {outcome.reason}")
+        if self.refused > len(self._first):
+            typer.echo(f"  ... and {self.refused - len(self._first)} more; --report FILE lists all of them.")
+
+
+def printable(path: Path) -> str:
+    """A path that any terminal takes, whatever bytes its name is made of."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _run(
+    settings: Settings, folders: Iterable[Path], jobs: int | None, display: Progress, summary: Summary
+) -> bool:
+    """Import; False if it was interrupted."""
+    from filmjacket.app import open_archive
+    from filmjacket.cli.folder_import import import_files
+
+    folders = list(folders)
+    archive = open_archive(settings)
+    try:
+        archive.blobs.check()
+        _count_in_background(folders, display.expect)
+        with closing(import_files(archive, folders, workers=jobs or os.cpu_count() or 1)) as outcomes:
+            for outcome in outcomes:
+                summary.add(outcome)
+                display.advance(outcome.size)
+    except KeyboardInterrupt:
+        return False
+    finally:
+        archive.close()
+    return True
+
+
+def _count_in_background(folders: Iterable[Path], expect: Callable[[int], None]) -> None:
+    """Tell the display the number of files when it is known; importing need not wait for it."""
+    from filmjacket.cli.folder_import import find_files
+
+    def count() -> None:
+        expect(sum(1 for _ in find_files(folders)))
+
+    threading.Thread(target=count, daemon=True, name="count files").start()

@@ -1,0 +1,80 @@
+"""The command `filmjacket` and its exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from filmjacket import __version__
+from filmjacket.cli import demo, exporting, importing, serve, show_settings, verifying
+from filmjacket.errors import FilmjacketError, OutOfStorage, Unavailable
+
+EXIT_FINDINGS = 1
+"""The command ran, but not everything is well: damaged instances, refused files."""
+EXIT_USAGE = 2
+"""The command line or the settings cannot be used."""
+EXIT_UNAVAILABLE = 3
+"""The archive cannot be used now: no disk space, no permission, port taken."""
+EXIT_INTERRUPTED = 130
+"""Stopped by Ctrl-C."""
+
+HELP = """
+Filmjacket, a DICOMweb server (PS3.18).
+
+Settings come from options, FILMJACKET_... variables and filmjacket.toml, in this order; `filmjacket settings`
+lists them.
+
+Exit codes: 0 done, 1 done but with findings or refused files, 2 wrong usage or settings, 3 archive or port not
+usable now, 130 interrupted.
+"""
+
+app = typer.Typer(
+    name="filmjacket",
+    help=HELP,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,  # its tracebacks show local variables, which can hold patient data
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("serve")(serve.serve)
+app.command("import")(importing.import_folders)
+app.command("export")(exporting.export)
+app.command("verify")(verifying.verify)
+app.command("sweep")(verifying.sweep)
+app.command("settings")(show_settings.show_settings)
+app.command("demo")(demo.demo)
+
+
+def _show_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"filmjacket {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Show the version.",
+            is_eager=True,
+            callback=lambda value: _show_version(wanted=value),
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def run() -> NoReturn:
+    """Entry point: run the command and turn what it raises into a message and an exit code."""
+    try:
+        sys.exit(app(standalone_mode=True))
+    except KeyboardInterrupt:
+        typer.echo("\nInterrupted.", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    except FilmjacketError as error:
+        typer.echo(f"filmjacket: {error.message}", err=True)
+        sys.exit(EXIT_UNAVAILABLE if isinstance(error, Unavailable | OutOfStorage) else EXIT_USAGE)

@@ -1,0 +1,398 @@
+"""Reads the header of a file while its bytes arrive: attributes as DICOM JSON, and where everything else is.
+
+The attributes are those of the DICOM JSON Model (PS3.18 F.2): no group 0002, no group lengths, text in Unicode with
+Specific Character Set saying so. Values that are large become bulk data, known by their path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from filmjacket.dicom import events as ev
+from filmjacket.dicom import transfer_syntaxes
+from filmjacket.dicom.attributes import get_integer, get_text, get_texts
+from filmjacket.dicom.charset import DEFAULT_CHARSET, charset_of
+from filmjacket.dicom.data_set_scanner import PIXEL_REPRESENTATION, DataSetScanner
+from filmjacket.dicom.dictionary import private_vr, vr_of
+from filmjacket.dicom.encoding import IMPLICIT_LITTLE
+from filmjacket.dicom.file_meta import TRANSFER_SYNTAX_UID
+from filmjacket.dicom.layout import BulkValue, Layout, PixelLayout
+from filmjacket.dicom.limits import (
+    MAX_DEPTH,
+    MAX_EVENTS,
+    MAX_HEADER_BYTES,
+    MAX_OFFSET_TABLE_BYTES,
+    MAX_TEXT_BYTES,
+    OverLimit,
+)
+from filmjacket.dicom.pixel_layout import (
+    EXTENDED_OFFSET_TABLE,
+    EXTENDED_OFFSET_TABLE_LENGTHS,
+    PIXEL_TAGS,
+    EncapsulatedValue,
+    native_layout,
+)
+from filmjacket.dicom.scanner import Scanner
+from filmjacket.dicom.values import DECODERS
+from filmjacket.dicom.vr import BINARY_VRS, BULK_VRS
+from filmjacket.errors import DicomError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from filmjacket.dicom.attributes import Attributes, Element
+    from filmjacket.dicom.charset import Charset
+    from filmjacket.dicom.events import Event
+
+__all__ = ("BulkValue", "Header", "HeaderReader", "Layout", "PixelLayout", "ValueWarning", "read_header")
+
+INLINE_BINARY_BYTES = 1024
+"""Binary values up to this length are inline in metadata: an ICC profile or an overlay is worth a second request, a
+UID-sized private blob is not."""
+
+INLINE_TEXT_BYTES = 16_384
+"""Other values that may be bulk data (PS3.18 10.4.3.3.2) are inline up to this length, a contour of 500 points."""
+
+INLINE_BUDGET = 8 * 1024 * 1024
+"""In a header longer than this, everything above `INLINE_BINARY_BYTES` that may be bulk data is: structure sets with
+200 MB of contours stay storable in bounded memory."""
+
+MAX_WARNINGS = 100
+"""Warnings that are kept of one file; more say nothing new."""
+
+_CHARSET = "00080005"
+_SPECIAL = PIXEL_TAGS | {_CHARSET, "FFFCFFFC", EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS}
+# UN may be something known; UL may be a group length, which is not an attribute (PS3.5 7.2).
+_CAREFUL_VRS = frozenset(("UN", "UL"))
+
+
+@dataclass(frozen=True, slots=True)
+class ValueWarning:
+    """Something odd that was read nevertheless: path of the attribute ("" for the file), text without values."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Everything about a file but its bulk values.
+
+    `meta` is group 0002. `transfer_syntax` is what the bytes are in, even if `meta` says otherwise or nothing.
+    """
+
+    meta: Attributes
+    attributes: Attributes
+    transfer_syntax: str
+    layout: Layout
+    warnings: tuple[ValueWarning, ...]
+
+
+class HeaderReader:
+    """Takes the bytes of one file in chunks of any size; `finish` gives the header.
+
+    Raises `DicomError` when the bytes are not readable, cut off, or over one of the limits.
+    """
+
+    def __init__(self) -> None:
+        self._scanner = Scanner(self._flows)
+        self._root: Attributes = {}
+        self._bulk: dict[str, BulkValue] = {}
+        self._warnings: list[ValueWarning] = []
+        self._count = 0
+        self._native: BulkValue | None = None
+        self._encapsulated: EncapsulatedValue | None = None
+        self._pixels: EncapsulatedValue | None = None
+        self._extended_table = b""
+        # The data set or item being filled, and how it is written.
+        self._attributes = self._root
+        self._charset = DEFAULT_CHARSET
+        self._big_endian = False
+        # For each sequence around: what its items inherit and return to, its tag, its element, its items.
+        self._levels: list[tuple[Attributes, Charset, bool, str, Element, list[Attributes]]] = []
+        self._handlers: dict[int, Callable[[str, str, int, int, bytes], None]] = {
+            ev.VALUE: self._take_special,
+            ev.FLOW: self._take_flow,
+            ev.SEQUENCE: self._open_sequence,
+            ev.SEQUENCE_END: self._close_sequence,
+            ev.ITEM: self._open_item,
+            ev.ENCAPSULATED: self._open_encapsulated,
+            ev.OFFSET_TABLE: self._take_table,
+            ev.FRAGMENT: self._take_fragment,
+            ev.ENCAPSULATED_END: self._close_encapsulated,
+        }
+
+    def feed(self, chunk: bytes | memoryview) -> None:
+        """Take the next bytes of the file."""
+        for events in self._scanner.feed(chunk):
+            self._take(events)
+
+    @property
+    def attributes(self) -> Attributes:
+        """Return what has been read so far of the data set, to tell whose a file is that turns out broken."""
+        return self._root
+
+    def finish(self) -> Header:
+        """Return the header; DicomError when the file is not whole."""
+        for events in self._scanner.finish():
+            self._take(events)
+        scanner = self._scanner
+        for warning in scanner.warnings:
+            self._warnings.append(ValueWarning(warning.tag, f"{warning.text} (byte {warning.offset})"))
+        pixel, spans = self._finish_pixels()
+        layout = Layout(
+            scanner.data_set_offset,
+            scanner.deflated,
+            pixel,
+            tuple(self._bulk.values()),
+            spans,
+            framed=bool(spans),
+            part10=scanner.meta.prefixed and scanner.meta.text(TRANSFER_SYNTAX_UID) == scanner.transfer_syntax,
+        )
+        return Header(
+            self._finish_meta(),
+            self._root,
+            scanner.transfer_syntax,
+            layout,
+            tuple(self._warnings[:MAX_WARNINGS]),
+        )
+
+    def _take(self, events: list[Event]) -> None:
+        """Put what the scanner found where it belongs; the loop that costs the time of storing."""
+        self._count += len(events)
+        if self._count > MAX_EVENTS or self._scanner.kept > MAX_HEADER_BYTES:
+            raise OverLimit(
+                f"the header has more than {MAX_EVENTS} elements and items or {MAX_HEADER_BYTES} bytes",
+                section="PS3.5 7",
+                offender="data set",
+            )
+        if not self._levels:
+            self._big_endian = self._scanner.encoding.big_endian
+        handlers, decoders = self._handlers, DECODERS
+        attributes, charset, big_endian = self._attributes, self._charset, self._big_endian
+        for kind, tag, vr, offset, length, raw in events:
+            if kind == ev.ITEM_END:
+                continue
+            if kind or vr in _CAREFUL_VRS or tag in _SPECIAL:
+                handlers[kind](tag, vr, offset, length, raw)
+                attributes, charset, big_endian = self._attributes, self._charset, self._big_endian
+                continue
+            element, warning = decoders[vr](raw, charset, big_endian)
+            if element is None:
+                element = self._refer(tag, vr, offset, length)
+            if warning:
+                self._warn(tag, warning)
+            if length & 1:
+                self._warn(tag, "odd length")
+            attributes[tag] = element
+
+    def _path(self, tag: str) -> str:
+        parts = [f"{level[3]}.{len(level[5]) - 1}" for level in self._levels]
+        return ".".join((*parts, tag))
+
+    def _warn(self, tag: str, text: str) -> None:
+        if len(self._warnings) < MAX_WARNINGS:
+            self._warnings.append(ValueWarning(self._path(tag), text))
+
+    def _refer(self, tag: str, vr: str, offset: int, length: int, *, encapsulated: bool = False) -> Element:
+        """Return the attribute object of a value that stays in the file."""
+        path = self._path(tag)
+        self._bulk[path] = BulkValue(path, vr, offset, length, encapsulated)
+        return {"vr": vr, "BulkDataURI": "/" + path}
+
+    # -- values --------------------------------------------------------------------------------------------
+
+    def _flows(self, tag: str, vr: str, length: int) -> bool:
+        """Tell whether a value is too long for metadata. Must not depend on what of the events was taken yet."""
+        if self._scanner.kept > INLINE_BUDGET and vr in BULK_VRS:
+            return True
+        return self._flows_anywhere(tag, vr, length)
+
+    def _flows_anywhere(self, tag: str, vr: str, length: int) -> bool:
+        if tag in {EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS}:
+            return length > MAX_OFFSET_TABLE_BYTES
+        if vr == "UN":
+            vr = vr_of(tag) or vr
+        if vr in BINARY_VRS or tag in PIXEL_TAGS:
+            return length > INLINE_BINARY_BYTES
+        return length > (INLINE_TEXT_BYTES if vr in BULK_VRS else MAX_TEXT_BYTES)
+
+    def _take_special(self, tag: str, vr: str, offset: int, length: int, raw: bytes) -> None:
+        """Take a value that means more than itself."""
+        if tag.endswith("0000") or tag == "FFFCFFFC":
+            return
+        if tag == _CHARSET:
+            self._charset = charset = _charset_of(raw)
+            for text in charset.warnings:
+                self._warn(tag, text)
+            # The attributes are Unicode, whatever the file was in (PS3.18 F.2.1.1).
+            self._attributes[tag] = {"vr": "CS", "Value": ["ISO_IR 192"]}
+        elif tag in PIXEL_TAGS:
+            self._take_pixels(tag, vr, offset, length)
+        elif tag in _SPECIAL:
+            self._take_extended_table(tag, vr, offset, raw)
+        elif vr == "UN":
+            self._take_unknown(tag, offset, raw)
+        else:
+            element, warning = DECODERS[vr](raw, self._charset, self._big_endian)
+            if warning:
+                self._warn(tag, warning)
+            self._attributes[tag] = element or self._refer(tag, vr, offset, length)
+
+    def _take_flow(self, tag: str, vr: str, offset: int, length: int, raw: bytes) -> None:  # noqa: ARG002 - a handler
+        if tag in PIXEL_TAGS:
+            self._take_pixels(tag, vr, offset, length)
+            return
+        if tag == "FFFCFFFC":
+            return
+        if vr == "UN" and not self._big_endian:
+            known = self._known_vr(tag)
+            vr = known if known in BULK_VRS else vr
+        if vr not in BULK_VRS:
+            raise OverLimit(
+                f"a value of {length} bytes; VR {vr} has to be inline in metadata, up to {MAX_TEXT_BYTES} bytes",
+                section="PS3.18 10.4.3.3.2",
+                offender=self._path(tag),
+            )
+        self._attributes[tag] = self._refer(tag, vr, offset, length)
+
+    def _take_pixels(self, tag: str, vr: str, offset: int, length: int) -> None:
+        """Native pixels are bulk data at any length; an empty value is just empty."""
+        if vr == "UN":
+            vr = vr_of(tag) or vr
+        if not length:
+            self._attributes[tag] = {"vr": vr}
+            return
+        self._attributes[tag] = self._refer(tag, vr, offset, length)
+        if not self._levels:
+            self._native = self._bulk[tag]
+
+    def _take_extended_table(self, tag: str, vr: str, offset: int, raw: bytes) -> None:
+        if tag == EXTENDED_OFFSET_TABLE and not self._levels:
+            self._extended_table = raw
+        if len(raw) > INLINE_BINARY_BYTES:
+            self._attributes[tag] = self._refer(tag, vr, offset, len(raw))
+        else:
+            self._attributes[tag] = DECODERS["OV"](raw, self._charset, self._big_endian)[0] or {"vr": vr}
+
+    # -- unknown VR (PS3.5 6.2.2) --------------------------------------------------------------------------
+
+    def _known_vr(self, tag: str) -> str:
+        """Return the VR of an element that was written as UN, from PS3.6 or a known private dictionary."""
+        known = vr_of(tag, signed=get_integer(self._root, PIXEL_REPRESENTATION) == 1)
+        if known is None:
+            creator = get_text(self._attributes, f"{tag[:4]}00{tag[4:6]}")
+            known = private_vr(creator, tag) if creator else None
+        return known or "UN"
+
+    def _take_unknown(self, tag: str, offset: int, raw: bytes) -> None:
+        """Take a value of VR UN: if its true VR is known, it is Implicit VR Little Endian (PS3.5 6.2.2)."""
+        known = self._known_vr(tag)
+        if known == "SQ" and self._take_unknown_sequence(tag, offset, raw):
+            return
+        element: Element | None = None
+        if known != "SQ" and not (known in BINARY_VRS and len(raw) > INLINE_BINARY_BYTES):
+            element, warning = DECODERS[known](raw, self._charset, False)  # noqa: FBT003 - one table, one signature
+            # A dictionary may be wrong about a private element; bytes that do not fit stay bytes.
+            element = None if warning else element
+        if element is None and len(raw) <= INLINE_BINARY_BYTES:
+            element = DECODERS["UN"](raw, self._charset, False)[0]  # noqa: FBT003 - as above
+        self._attributes[tag] = element or self._refer(tag, "UN", offset, len(raw))
+
+    def _take_unknown_sequence(self, tag: str, offset: int, raw: bytes) -> bool:
+        """Take the value of a sequence that was written as UN with its length, if it reads well."""
+        depth = MAX_DEPTH - len(self._levels)
+        scanner = DataSetScanner(IMPLICIT_LITTLE, self._flows_anywhere, offset=offset, max_depth=depth)
+        try:
+            scanner.begin_sequence(len(raw))
+            events = scanner.feed(raw) + scanner.finish()
+        except DicomError:
+            return False
+        self._open_sequence(tag, "UN", offset, len(raw), b"")
+        self._take(events)
+        return True
+
+    # -- sequences -----------------------------------------------------------------------------------------
+
+    def _open_sequence(self, tag: str, vr: str, offset: int, length: int, raw: bytes) -> None:  # noqa: ARG002 - a handler
+        element: Element = {"vr": "SQ"}
+        self._attributes[tag] = element
+        self._levels.append((self._attributes, self._charset, self._big_endian, tag, element, []))
+        if vr == "UN":
+            self._big_endian = False
+
+    def _open_item(self, tag: str, vr: str, offset: int, length: int, raw: bytes) -> None:  # noqa: ARG002 - a handler
+        _, self._charset, _, _, element, items = self._levels[-1]
+        self._attributes = item = {}
+        items.append(item)
+        element["Value"] = items
+
+    def _close_sequence(self, tag: str, vr: str, offset: int, length: int, raw: bytes) -> None:  # noqa: ARG002 - a handler
+        self._attributes, self._charset, self._big_endian, _, _, _ = self._levels.pop()
+
+    # -- encapsulated Pixel Data ---------------------------------------------------------------------------
+
+    def _open_encapsulated(self, tag: str, vr: str, offset: int, length: int, raw: bytes) -> None:  # noqa: ARG002 - a handler
+        vr = "OB" if vr == "UN" or tag in PIXEL_TAGS else vr
+        top = not self._levels and tag in PIXEL_TAGS
+        self._encapsulated = EncapsulatedValue(tag, vr, self._path(tag), offset, top=top)
+
+    def _take_table(self, tag: str, vr: str, offset: int, length: int, raw: bytes) -> None:  # noqa: ARG002 - a handler
+        if self._encapsulated:
+            self._encapsulated.take_table(offset, raw)
+
+    def _take_fragment(self, tag: str, vr: str, offset: int, length: int, raw: bytes) -> None:  # noqa: ARG002 - a handler
+        if self._encapsulated:
+            syntax = transfer_syntaxes.get(self._scanner.transfer_syntax)
+            self._encapsulated.take_fragment(offset, length, raw, syntax)
+
+    def _close_encapsulated(self, tag: str, vr: str, offset: int, length: int, raw: bytes) -> None:  # noqa: ARG002 - a handler
+        value = self._encapsulated
+        if value is None:
+            return
+        value.end(offset)
+        self._attributes[value.tag] = self._refer(
+            value.tag, value.vr, value.offset, value.length, encapsulated=True
+        )
+        if value.top:
+            self._pixels = value
+        self._encapsulated = None
+
+    # -- the end -------------------------------------------------------------------------------------------
+
+    def _finish_pixels(self) -> tuple[PixelLayout | None, bytes]:
+        pixel: PixelLayout | None = None
+        spans = b""
+        warning = ""
+        if self._pixels:
+            syntax = transfer_syntaxes.get(self._scanner.transfer_syntax)
+            pixel, spans, warning = self._pixels.layout(self._root, syntax, self._extended_table)
+        elif self._native:
+            value = self._native
+            pixel, warning = native_layout(self._root, value.path, value.vr, value.offset, value.length)
+        if pixel and warning:
+            self._warnings.append(ValueWarning(pixel.tag, warning))
+        return pixel, spans
+
+    def _finish_meta(self) -> Attributes:
+        """Return group 0002 without its length (PS3.10 7.1)."""
+        meta: Attributes = {}
+        for tag, vr, raw in self._scanner.meta.elements:
+            if tag != "00020000":
+                meta[tag] = DECODERS[vr](raw, DEFAULT_CHARSET, False)[0] or {"vr": vr}  # noqa: FBT003 - one table, one signature
+        return meta
+
+
+def read_header(content: bytes) -> Header:
+    """Return the header of a whole file in memory."""
+    reader = HeaderReader()
+    reader.feed(content)
+    return reader.finish()
+
+
+@lru_cache(maxsize=256)
+def _charset_of(raw: bytes) -> Charset:
+    element = DECODERS["CS"](raw, DEFAULT_CHARSET, False)[0] or {}  # noqa: FBT003 - one table, one signature
+    return charset_of(element.get("Value", []))

@@ -1,0 +1,23 @@
+"""What every endpoint needs, handed over by the composition root through the ASGI lifespan state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from filmjacket.archive.ports import Blobs, Index
+    from filmjacket.offload import Lanes
+    from filmjacket.services.studies.ingest import Ingest
+    from filmjacket.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Settings and wired services of one worker."""
+
+    settings: Settings
+    index: Index
+    blobs: Blobs
+    ingest: Ingest
+    lanes: Lanes

@@ -1,0 +1,91 @@
+"""The only mapping from errors to HTTP: status, headers and a body that teaches (PS3.18 8.5, 8.6.3; RFC 9457)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import orjson
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from filmjacket.errors import FilmjacketError, RangeNotSatisfiable
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+log = structlog.stdlib.get_logger("filmjacket.http")
+
+PROBLEM_JSON = "application/problem+json"
+RETRY_AFTER_SECONDS = "5"
+
+
+def problem(
+    status: int,
+    reason_code: str,
+    message: str,
+    *,
+    section: str = "",
+    offender: str = "",
+    accepted: tuple[str, ...] = (),
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """A Status Report as problem details: what was wrong, what would be accepted, which section says so."""
+    body: dict[str, object] = {
+        "type": f"urn:filmjacket:problem:{reason_code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": message,
+    }
+    if offender:
+        body["offender"] = offender
+    if accepted:
+        body["accepted"] = accepted
+    if section:
+        body["section"] = section if section.startswith(("RFC", "PS3")) else f"PS3.18 {section}"
+    return Response(orjson.dumps(body), status, headers=headers, media_type=PROBLEM_JSON)
+
+
+def on_filmjacket_error(_request: Request, error: Exception) -> Response:
+    """Answer a refusal raised by a service or by the protocol core."""
+    if not isinstance(error, FilmjacketError):
+        raise error
+    headers: dict[str, str] = {}
+    if error.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(error.accepted)
+    if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = RETRY_AFTER_SECONDS
+    if isinstance(error, RangeNotSatisfiable):
+        headers["Content-Range"] = f"bytes */{error.complete_length}"
+    return problem(
+        error.status,
+        error.reason_code,
+        error.message,
+        section=error.section,
+        offender=error.offender,
+        accepted=error.accepted,
+        headers=headers,
+    )
+
+
+def on_http_exception(_request: Request, error: Exception) -> Response:
+    """Answer what the router refuses: unknown paths and methods that a resource does not have."""
+    if not isinstance(error, HTTPException):
+        raise error
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = tuple(headers.get("Allow", "").split(", "))
+        return problem(
+            405, "method-not-allowed", "This resource does not have this method.",
+            section="8.5", offender="method", accepted=allowed, headers=headers,
+        )
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return problem(404, "not-found", "No resource of this server has this path.", section="10.1")
+    return problem(error.status_code, "http-error", error.detail, headers=headers)
+
+
+def on_unexpected(_request: Request, error: Exception) -> Response:
+    """Answer a fault of the server itself: the log has the details, the client gets none."""
+    log.error("unexpected_error", exc_info=error)
+    return problem(500, "internal-error", "The server failed; its log says why.", section="8.5")

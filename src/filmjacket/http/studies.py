@@ -1,0 +1,213 @@
+"""Endpoints of the Studies service (PS3.18 chapter 10): STOW-RS, QIDO-RS, WADO-RS."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from filmjacket.dicom.json_model import encode_attributes
+from filmjacket.dicom.xml_model import encode_native
+from filmjacket.errors import FilmjacketError, TooLarge
+from filmjacket.http.request import base_url_of, context_of, preferences_of, raw_query, ref_of
+from filmjacket.http.responses import DownloadResponse, begin, start_download
+from filmjacket.services.studies.bulkdata import retrieve_bulk_data
+from filmjacket.services.studies.frames import retrieve_frames
+from filmjacket.services.studies.metadata import retrieve_metadata
+from filmjacket.services.studies.retrieve import retrieve_instances
+from filmjacket.services.studies.search import SearchAnswer, search
+from filmjacket.services.studies.store import StoreLimits, StoreReport, StoreSession, open_session
+from filmjacket.web import negotiate, store_response
+from filmjacket.web.bulk_uri import parse_bulk_path
+from filmjacket.web.media_types import DICOM_JSON
+from filmjacket.web.query import Level, parse_search
+from filmjacket.web.targets import parse_frame_list
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+
+    from filmjacket.http.context import Context
+
+    Endpoint = Callable[[Request], Awaitable[Response]]
+
+FEED_BYTES = 512 * 1024
+DRAIN_BYTES = 64 * 2**20
+
+
+def searching(level: Level) -> Endpoint:
+    """Endpoint of a Search transaction at one level (10.6)."""
+
+    async def search_studies(request: Request) -> Response:
+        context = context_of(request)
+        preferences = preferences_of(request)
+        query = parse_search(level, ref_of(request), raw_query(request))
+        base_url = base_url_of(request)
+
+        def work() -> tuple[SearchAnswer, DownloadResponse]:
+            answer = search(context.index, query, preferences, base_url)
+            return answer, DownloadResponse(begin(answer.download), context.lanes)
+
+        answer, response = await context.lanes.db(work)
+        if answer.matches == 0 and context.settings.edition < "2025":
+            return Response(status_code=204, headers=_warning_headers(answer))
+        return response
+
+    return search_studies
+
+
+def _warning_headers(answer: SearchAnswer) -> dict[str, str]:
+    return {"Warning": ", ".join(answer.download.warnings)} if answer.download.warnings else {}
+
+
+async def retrieve(request: Request) -> Response:
+    """Retrieve Study, Series or Instance (10.4.1.1.1)."""
+    context = context_of(request)
+    function = partial(
+        retrieve_instances, context.index, context.blobs, ref_of(request), preferences_of(request), base_url_of(request)
+    )
+    return await start_download(context.lanes, function)
+
+
+async def metadata(request: Request) -> Response:
+    """Retrieve Metadata (10.4.1.1.2)."""
+    context = context_of(request)
+    function = partial(retrieve_metadata, context.index, ref_of(request), preferences_of(request), base_url_of(request))
+    return await start_download(context.lanes, function)
+
+
+async def frames(request: Request) -> Response:
+    """Retrieve Frames (10.4.1.1.6)."""
+    context = context_of(request)
+    numbers = parse_frame_list(request.path_params["frames"])
+    function = partial(
+        retrieve_frames,
+        context.index,
+        context.blobs,
+        ref_of(request),
+        numbers,
+        preferences_of(request),
+        base_url_of(request),
+    )
+    return await start_download(context.lanes, function)
+
+
+async def bulk_data(request: Request) -> Response:
+    """Retrieve one bulk value (10.4.1.1.5)."""
+    context = context_of(request)
+    path = parse_bulk_path(request.path_params["path"])
+    function = partial(
+        retrieve_bulk_data,
+        context.index,
+        context.blobs,
+        ref_of(request),
+        path,
+        preferences_of(request),
+        base_url_of(request),
+    )
+    return await start_download(context.lanes, function)
+
+
+async def store(request: Request) -> Response:
+    """Store Instances (10.5)."""
+    context = context_of(request)
+    representation = negotiate.choose_store_response(preferences_of(request))
+    ref = ref_of(request)
+    try:
+        _check_announced_length(request, context.settings.limits.request_bytes)
+        session = open_session(
+            context.ingest,
+            content_type=request.headers.get("content-type"),
+            content_encoding=request.headers.get("content-encoding"),
+            study=ref.study,
+            limits=StoreLimits(part_bytes=context.settings.limits.part_bytes, parts=context.settings.limits.parts),
+        )
+        report = await _receive(request, context, session)
+    except FilmjacketError:
+        await _drain(request)
+        raise
+    return _store_answer(report, base_url_of(request), representation.media_type)
+
+
+def _check_announced_length(request: Request, limit: int | None) -> None:
+    announced = request.headers.get("content-length", "")
+    if limit is not None and announced.isdigit() and int(announced) > limit:
+        raise TooLarge(f"The payload is larger than the configured {limit} bytes.", section="8.5", offender="payload")
+
+
+async def _receive(request: Request, context: Context, session: StoreSession) -> StoreReport:
+    """Feed the body to the session from the disk lane, half a megabyte a hop; clean up however it ends."""
+    limit = context.settings.limits.request_bytes
+    lanes = context.lanes
+    pending: list[bytes] = []
+    size = total = 0
+    try:
+        async for chunk in request.stream():
+            pending.append(chunk)
+            size += len(chunk)
+            total += len(chunk)
+            if limit is not None and total > limit:
+                raise TooLarge(f"The payload is larger than {limit} bytes.", section="8.5", offender="payload")
+            if size >= FEED_BYTES:
+                await lanes.disk(_feed, session, pending)
+                pending, size = [], 0
+        return await lanes.disk(_finish, session, pending)
+    except FilmjacketError as error:
+        return await lanes.disk(session.broken, error)
+    except (ClientDisconnect, anyio.get_cancelled_exc_class()):
+        with anyio.CancelScope(shield=True):
+            await lanes.disk(session.abandon)
+        raise
+
+
+def _feed(session: StoreSession, chunks: list[bytes]) -> None:
+    for chunk in chunks:
+        if chunk:
+            session.feed(chunk)
+
+
+def _finish(session: StoreSession, chunks: list[bytes]) -> StoreReport:
+    _feed(session, chunks)
+    return session.finish()
+
+
+async def _drain(request: Request) -> None:
+    """Read away what is left of a refused HTTP/2 upload: clients take an early answer for a broken stream."""
+    if not request.scope.get("http_version", "1.1").startswith("2"):
+        return
+    left = DRAIN_BYTES
+    try:
+        async for chunk in request.stream():
+            left -= len(chunk)
+            if left < 0:
+                return
+    except (ClientDisconnect, RuntimeError):
+        return
+
+
+def _store_answer(report: StoreReport, base_url: str, media_type: str) -> Response:
+    """The Store Instances Response Module with its status and locations (10.5.3)."""
+    stored = [
+        store_response.StoredInstance(
+            item.candidate.study_uid,
+            item.candidate.series_uid,
+            item.candidate.sop_uid,
+            item.candidate.sop_class_uid,
+            warning_reason=item.warning_reason,
+            comments=item.warnings,
+        )
+        for item in report.stored
+    ]
+    failed = [
+        store_response.FailedInstance(item.reason, item.sop_class_uid, item.sop_uid, comments=(item.message,))
+        for item in report.failures
+    ]
+    module = store_response.build(stored, failed, base_url)
+    body = encode_attributes(module) if media_type == DICOM_JSON else encode_native(module)
+    url = store_response.retrieve_url(stored, base_url)
+    headers = {"Location": url, "Content-Location": url} if url else {}
+    return Response(body, store_response.status_for(stored, failed), headers=headers, media_type=media_type)

@@ -1,0 +1,134 @@
+"""Studies and series while a unit of work changes them.
+
+The first stored instance gives a study (or series) its attributes; later ones fill in what is missing or empty.
+When an instance replaces that first one, its values replace those it gave; when that first instance moves
+elsewhere, the attributes are built anew from the instances that stay.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import orjson
+from sqlalchemy import select
+
+from filmjacket.index import rows
+from filmjacket.index.schema import instances, series, studies
+from filmjacket.index.unit import one_of, portions, select_keys
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection
+
+    from filmjacket.dicom.attributes import Attributes
+
+_STUDIES_BY_UID = select(
+    studies.c.study_uid,
+    studies.c.source_sop_uid,
+    studies.c.instance_count,
+    studies.c.series_count,
+    studies.c.modalities,
+    studies.c.attributes,
+).where(one_of(studies.c.study_uid))
+_SERIES_BY_UID = select(
+    series.c.study_uid,
+    series.c.series_uid,
+    series.c.source_sop_uid,
+    series.c.instance_count,
+    series.c.modality,
+    series.c.attributes,
+).where(one_of(series.c.study_uid, "studies"), one_of(series.c.series_uid))
+_MODALITIES_BY_STUDY = select(series.c.study_uid, series.c.modality).where(one_of(series.c.study_uid))
+
+
+@dataclass(slots=True)
+class Entity:
+    """A study or series while the unit works on it.
+
+    `changed`: its attributes differ from the row. `orphaned`: the instance they came from went elsewhere.
+    """
+
+    attributes: Attributes
+    source_sop_uid: str
+    instance_count: int
+    is_new: bool
+    changed: bool
+    orphaned: bool = False
+    series_count: int = 0
+    modalities: str = ""
+    modality: str = ""
+
+    @property
+    def row_change(self) -> int:
+        """Return 1 when the unit adds the row, -1 when it removes it, else 0."""
+        return int(self.instance_count > 0) - int(not self.is_new)
+
+    def take(self, sop_uid: str, attributes: Attributes, *, replaces: bool) -> None:
+        """Take over what an instance says: all of it from the first, then only what is missing."""
+        if not self.source_sop_uid:
+            self.attributes, self.source_sop_uid, self.changed = dict(attributes), sop_uid, True
+            return
+        overriding = replaces and sop_uid == self.source_sop_uid
+        known = self.attributes
+        for tag, element in attributes.items():
+            if overriding and rows.has_value(element):
+                self.changed = self.changed or known.get(tag) != element
+                known[tag] = element
+            elif tag not in known or (not rows.has_value(known[tag]) and rows.has_value(element)):
+                known[tag] = element
+                self.changed = True
+
+
+def load_studies(connection: Connection, study_uids: set[str]) -> dict[str, Entity]:
+    """Return the studies that are stored."""
+    return {
+        row.study_uid: Entity(
+            cast("Attributes", orjson.loads(row.attributes)),
+            row.source_sop_uid,
+            row.instance_count,
+            is_new=False,
+            changed=False,
+            series_count=row.series_count,
+            modalities=row.modalities,
+        )
+        for row in select_keys(connection, _STUDIES_BY_UID, sorted(study_uids))
+    }
+
+
+def load_series(connection: Connection, keys: set[tuple[str, str]]) -> dict[tuple[str, str], Entity]:
+    """Return the series that are stored, by their study and own UID."""
+    found: dict[tuple[str, str], Entity] = {}
+    for some in portions(sorted(keys)):
+        parameters = {"keys": [uid for _, uid in some], "studies": sorted({study for study, _ in some})}
+        for row in connection.execute(_SERIES_BY_UID, parameters):
+            # The lists cross: a Series Instance UID that two studies share is filtered here.
+            if (row.study_uid, row.series_uid) in keys:
+                found[row.study_uid, row.series_uid] = Entity(
+                    cast("Attributes", orjson.loads(row.attributes)),
+                    row.source_sop_uid,
+                    row.instance_count,
+                    is_new=False,
+                    changed=False,
+                    modality=row.modality,
+                )
+    return found
+
+
+def rebuild(
+    connection: Connection, entity: Entity, condition: ColumnElement[bool], tags: frozenset[str]
+) -> None:
+    """Build the attributes of a study or series from the instances it has, in the order of their UIDs."""
+    entity.source_sop_uid = ""
+    statement = select(instances.c.sop_uid, instances.c.metadata).where(condition)
+    for row in connection.execute(statement.order_by(instances.c.sop_uid)):
+        document = cast("Attributes", orjson.loads(rows.decompress(row.metadata)))
+        entity.take(row.sop_uid, rows.select(document, tags), replaces=False)
+
+
+def modalities_of(connection: Connection, study_uids: set[str]) -> dict[str, str]:
+    """Return ModalitiesInStudy of studies: distinct, sorted, joined by backslashes, "" when there is none."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for row in select_keys(connection, _MODALITIES_BY_STUDY, sorted(study_uids)):
+        found[row.study_uid].add(row.modality)
+    return {uid: "\\".join(sorted(found[uid] - {""})) for uid in study_uids}

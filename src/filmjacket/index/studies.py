@@ -1,0 +1,220 @@
+"""Taking instances in: one unit of work for a group of store requests.
+
+Instances are written first, then the series and studies they belong to; ModalitiesInStudy and all counters follow
+from the rows of the same transaction, which must be serialisable.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, select, update
+
+from filmjacket.index import rows
+from filmjacket.index.decisions import Plan, decide, find_present
+from filmjacket.index.entities import Entity, load_series, load_studies, modalities_of, rebuild
+from filmjacket.index.schema import (
+    frame_chunks,
+    instances,
+    odd_studies,
+    request_attributes,
+    series,
+    sop_instances,
+    studies,
+)
+from filmjacket.index.unit import (
+    delete_keys,
+    insert_rows,
+    key_conditions,
+    key_parameters,
+    one_of,
+    select_keys,
+    update_rows,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from filmjacket.archive.records import StoreOutcome
+    from filmjacket.index.decisions import StoreRequest
+    from filmjacket.index.rows import Row
+
+_COUNT_SERIES = (
+    update(series)
+    .where(*key_conditions(series, "study_uid", "series_uid"))
+    .values(instance_count=bindparam("instance_count"), source_sop_uid=bindparam("source_sop_uid"))
+)
+_COUNT_STUDY = (
+    update(studies)
+    .where(*key_conditions(studies, "study_uid"))
+    .values(
+        instance_count=bindparam("instance_count"),
+        series_count=bindparam("series_count"),
+        source_sop_uid=bindparam("source_sop_uid"),
+        modalities=bindparam("modalities"),
+    )
+)
+_ODD_BY_STUDY = select(odd_studies.c.study_uid).where(one_of(odd_studies.c.study_uid))
+
+
+def store(connection: Connection, requests: Sequence[StoreRequest]) -> list[list[StoreOutcome]]:
+    """Take in the candidates of several requests, in order; one list of outcomes for each request."""
+    present = find_present(connection, {item.candidate.sop_uid for one in requests for item in one.prepared})
+    stored_before = dict(present)
+    plan = Plan()
+    outcomes = [
+        [decide(item, request.duplicates, present, stored_before, plan) for item in request.prepared]
+        for request in requests
+    ]
+    if plan.arrivals:
+        _Unit(connection, plan).write()
+    return outcomes
+
+
+class _Unit:
+    """Writes a plan: instances first, then the series and studies they belong to."""
+
+    def __init__(self, connection: Connection, plan: Plan) -> None:
+        self._connection = connection
+        self._plan = plan
+        self._odd = {item.candidate.study_uid for item in plan.arrivals.values() if item.odd}
+        study_uids = {item.candidate.study_uid for item in plan.arrivals.values()}
+        study_uids.update(gone.study_uid for gone in plan.departures.values())
+        series_keys = {
+            (item.candidate.study_uid, item.candidate.series_uid) for item in plan.arrivals.values()
+        }
+        series_keys.update((gone.study_uid, gone.series_uid) for gone in plan.departures.values())
+        self._studies = load_studies(connection, study_uids)
+        self._series = load_series(connection, series_keys)
+        for uid in study_uids:
+            self._studies.setdefault(uid, Entity({}, "", 0, is_new=True, changed=True))
+        for key in series_keys:
+            self._series.setdefault(key, Entity({}, "", 0, is_new=True, changed=True))
+
+    def write(self) -> None:
+        """Write everything."""
+        self._remove_departures()
+        self._insert_arrivals()
+        self._rebuild_orphaned()
+        changed_studies = self._write_series()
+        self._write_studies(changed_studies)
+        self._note_odd()
+
+    def _remove_departures(self) -> None:
+        for sop_uid, gone in self._plan.departures.items():
+            arrival = self._plan.arrivals[sop_uid].candidate
+            study, one = self._studies[gone.study_uid], self._series[gone.study_uid, gone.series_uid]
+            study.instance_count -= 1
+            one.instance_count -= 1
+            if arrival.study_uid != gone.study_uid and study.source_sop_uid == sop_uid:
+                study.orphaned = True
+            moved = (arrival.study_uid, arrival.series_uid) != (gone.study_uid, gone.series_uid)
+            if moved and one.source_sop_uid == sop_uid:
+                one.orphaned = True
+        keys = [{"study_uid": gone.study_uid, "sop_uid": uid} for uid, gone in self._plan.departures.items()]
+        delete_keys(self._connection, frame_chunks, keys)
+        delete_keys(self._connection, instances, keys)
+        delete_keys(self._connection, sop_instances, [{"sop_uid": uid} for uid in self._plan.departures])
+
+    def _insert_arrivals(self) -> None:
+        arrivals = list(self._plan.arrivals.values())
+        for item in arrivals:
+            candidate = item.candidate
+            replaces = candidate.sop_uid in self._plan.departures
+            for entity, attributes in (
+                (self._studies[candidate.study_uid], item.study),
+                (self._series[candidate.study_uid, candidate.series_uid], item.series),
+            ):
+                entity.instance_count += 1
+                entity.take(candidate.sop_uid, attributes, replaces=replaces)
+        uids = [(item.candidate.sop_uid, item.candidate.study_uid) for item in arrivals]
+        insert_rows(
+            self._connection, sop_instances, [{"sop_uid": sop, "study_uid": study} for sop, study in uids]
+        )
+        insert_rows(self._connection, instances, [item.instance for item in arrivals])
+        insert_rows(self._connection, frame_chunks, [chunk for item in arrivals for chunk in item.chunks])
+
+    def _rebuild_orphaned(self) -> None:
+        for study_uid, entity in self._studies.items():
+            if entity.orphaned and entity.instance_count:
+                condition = instances.c.study_uid == study_uid
+                rebuild(self._connection, entity, condition, rows.STUDY_TAGS)
+        for (study_uid, series_uid), entity in self._series.items():
+            if entity.orphaned and entity.instance_count:
+                condition = (instances.c.study_uid == study_uid) & (instances.c.series_uid == series_uid)
+                rebuild(self._connection, entity, condition, rows.SERIES_LEVEL_TAGS)
+
+    def _write_series(self) -> set[str]:
+        """Write series; returns the studies whose ModalitiesInStudy may have changed."""
+        affected: set[str] = set()
+        counted: list[Row] = []
+        rewritten: list[Row] = []
+        requests: list[Row] = []
+        gone: list[dict[str, str]] = []
+        for (study_uid, series_uid), entity in self._series.items():
+            key = {"study_uid": study_uid, "series_uid": series_uid}
+            self._studies[study_uid].series_count += entity.row_change
+            row: Row = {"instance_count": entity.instance_count, "source_sop_uid": entity.source_sop_uid}
+            if entity.row_change:
+                affected.add(study_uid)
+            if not entity.is_new and (entity.changed or not entity.instance_count):
+                gone.append(key)
+            if not entity.instance_count:
+                continue
+            if not entity.changed:
+                counted.append(key_parameters(key) | row)
+                continue
+            columns, odd = rows.series_columns(entity.attributes)
+            own_requests, odd_requests = rows.request_rows(entity.attributes)
+            if odd or odd_requests:
+                self._odd.add(study_uid)
+            if columns["modality"] != entity.modality:
+                affected.add(study_uid)
+            rewritten.append(key | row | columns)
+            requests.extend(key | request for request in own_requests)
+        delete_keys(self._connection, series, gone)
+        delete_keys(self._connection, request_attributes, gone)
+        insert_rows(self._connection, series, rewritten)
+        insert_rows(self._connection, request_attributes, requests)
+        update_rows(self._connection, _COUNT_SERIES, counted)
+        return affected
+
+    def _write_studies(self, affected: set[str]) -> None:
+        modalities = modalities_of(self._connection, affected)
+        counted: list[Row] = []
+        rewritten: list[Row] = []
+        gone: list[dict[str, str]] = []
+        for study_uid, entity in self._studies.items():
+            key = {"study_uid": study_uid}
+            if not entity.is_new and (entity.changed or not entity.instance_count):
+                gone.append(key)
+            if not entity.instance_count:
+                continue
+            row: Row = {
+                "instance_count": entity.instance_count,
+                "series_count": entity.series_count,
+                "source_sop_uid": entity.source_sop_uid,
+                "modalities": modalities.get(study_uid, entity.modalities),
+            }
+            if not entity.changed:
+                counted.append(key_parameters(key) | row)
+                continue
+            columns, odd = rows.study_columns(entity.attributes)
+            if odd:
+                self._odd.add(study_uid)
+            rewritten.append(key | row | columns)
+        delete_keys(self._connection, studies, gone)
+        insert_rows(self._connection, studies, rewritten)
+        update_rows(self._connection, _COUNT_STUDY, counted)
+
+    def _note_odd(self) -> None:
+        """List studies whose columns are not faithful, and forget those that are gone."""
+        gone = [{"study_uid": uid} for uid, entity in self._studies.items() if not entity.instance_count]
+        delete_keys(self._connection, odd_studies, gone)
+        if not self._odd:
+            return
+        odd = sorted(uid for uid in self._odd if self._studies[uid].instance_count)
+        known = {row.study_uid for row in select_keys(self._connection, _ODD_BY_STUDY, odd)}
+        insert_rows(self._connection, odd_studies, [{"study_uid": uid} for uid in odd if uid not in known])

@@ -1,0 +1,245 @@
+"""Taking in Part 10 files, whoever brings them: STOW-RS, the command line, later DIMSE.
+
+The way of a file: its bytes are scanned while they are staged; `Incoming.finish` judges the header; `publish`
+makes the bytes durable; one index transaction makes the instance visible. A crash before the last step leaves
+at most an orphan blob, which `maintenance.sweep` finds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from filmjacket.archive.records import Candidate, StoreResult
+from filmjacket.dicom import transfer_syntaxes
+from filmjacket.dicom.attributes import get_text
+from filmjacket.dicom.header import HeaderReader
+from filmjacket.dicom.sop_classes import is_media_storage_directory, is_non_patient
+from filmjacket.dicom.uids import is_tolerable_uid
+from filmjacket.errors import DicomError, FilmjacketError, TooLarge
+from filmjacket.web import status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from filmjacket.archive.policies import DuplicatePolicy
+    from filmjacket.archive.ports import Blobs, Index, StagedBlob
+    from filmjacket.archive.records import StoreOutcome
+    from filmjacket.dicom.attributes import Attributes
+    from filmjacket.dicom.header import Header
+
+SOP_CLASS_UID = "00080016"
+SOP_INSTANCE_UID = "00080018"
+STUDY_INSTANCE_UID = "0020000D"
+SERIES_INSTANCE_UID = "0020000E"
+
+
+class StoreFailure(FilmjacketError):
+    """One instance that cannot be stored: Failure Reason (0008,1197) of PS3.18 I.2.2 and whose it is, if known."""
+
+    status = 409
+    reason_code = "instance-not-stored"
+
+    def __init__(
+        self, message: str, *, reason: int, sop_class_uid: str | None = None, sop_uid: str | None = None
+    ) -> None:
+        super().__init__(message, section="10.5.3")
+        self.reason = reason
+        self.sop_class_uid = sop_class_uid
+        self.sop_uid = sop_uid
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A file whose header was judged storable and whose bytes are staged, not yet durable."""
+
+    candidate: Candidate
+    staged: StagedBlob
+    header_bytes: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The durable end of one received file. `warnings` are texts for people and hold no values."""
+
+    candidate: Candidate
+    result: StoreResult
+    warnings: tuple[str, ...]
+
+    @property
+    def warning_reason(self) -> int | None:
+        """Warning Reason (0008,1196) of PS3.18 I.2.1, if there is anything to warn of."""
+        if self.result is StoreResult.KEPT:
+            return status.ELEMENTS_DISCARDED
+        return status.DATA_SET_DOES_NOT_MATCH_WARNING if self.warnings else None
+
+
+class Incoming:
+    """One Part 10 file on its way in."""
+
+    def __init__(self, staged: StagedBlob, *, study: str | None, maximum_bytes: int | None) -> None:
+        self._staged = staged
+        self._study = study
+        self._maximum_bytes = maximum_bytes
+        self._reader = HeaderReader()
+        self._bytes = 0
+        self._failure: StoreFailure | None = None
+
+    def write(self, chunk: bytes) -> None:
+        """Append bytes. Content that is no DICOM is remembered and reported by `finish`, not raised here."""
+        if self._failure is not None:
+            return
+        self._bytes += len(chunk)
+        try:
+            if self._maximum_bytes is not None and self._bytes > self._maximum_bytes:
+                raise TooLarge(f"The instance is larger than the configured {self._maximum_bytes} bytes.")
+            self._reader.feed(chunk)
+        except (DicomError, TooLarge) as error:
+            self._refuse(error)
+            return
+        self._staged.write(chunk)
+
+    def finish(self) -> Received:
+        """Judge what has arrived. Raises `StoreFailure`, with nothing left behind."""
+        if self._failure is None:
+            try:
+                header = self._reader.finish()
+                candidate = judge(header, self._study)
+            except DicomError as error:
+                self._refuse(error)
+            except StoreFailure as failure:
+                self._failure = failure
+            else:
+                return self._received(header, candidate)
+        self._staged.discard()
+        if self._failure is None:
+            raise AssertionError
+        raise self._failure
+
+    def discard(self) -> None:
+        """Drop everything, for a request that broke off."""
+        self._staged.discard()
+
+    def _refuse(self, error: DicomError | TooLarge) -> None:
+        reason = status.OUT_OF_RESOURCES if isinstance(error, TooLarge) else status.CANNOT_UNDERSTAND
+        self._failure = StoreFailure(
+            error.message,
+            reason=reason,
+            sop_class_uid=get_text(self._reader.attributes, SOP_CLASS_UID),
+            sop_uid=get_text(self._reader.attributes, SOP_INSTANCE_UID),
+        )
+        self._staged.discard()
+
+    def _received(self, header: Header, candidate_of: _Identity) -> Received:
+        blob = self._staged.finish()
+        candidate = Candidate(
+            study_uid=candidate_of.study_uid,
+            series_uid=candidate_of.series_uid,
+            sop_uid=candidate_of.sop_uid,
+            sop_class_uid=candidate_of.sop_class_uid,
+            transfer_syntax=header.transfer_syntax,
+            blob=blob,
+            attributes=header.attributes,
+            layout=header.layout,
+        )
+        header_bytes = blob.size - sum(value.length for value in header.layout.bulk)
+        return Received(
+            candidate=candidate,
+            staged=self._staged,
+            header_bytes=max(header_bytes, 0) + len(header.layout.spans),
+            warnings=tuple(f"{warning.path}: {warning.text}" for warning in header.warnings),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    study_uid: str
+    series_uid: str
+    sop_uid: str
+    sop_class_uid: str
+
+
+def judge(header: Header, study: str | None) -> _Identity:
+    """Decide whether an instance may be stored (PS3.18 10.5.3). Raises `StoreFailure` with the best one reason.
+
+    `study` is the Study Instance UID of the target URI, if it has one.
+    """
+    attributes = header.attributes
+    sop_class_uid = get_text(attributes, SOP_CLASS_UID)
+    sop_uid = get_text(attributes, SOP_INSTANCE_UID)
+
+    def failure(text: str, reason: int) -> StoreFailure:
+        return StoreFailure(text, reason=reason, sop_class_uid=sop_class_uid, sop_uid=sop_uid)
+
+    if sop_class_uid and is_media_storage_directory(sop_class_uid):
+        raise failure("A DICOMDIR is a directory of instances, not an instance.", status.SOP_CLASS_NOT_SUPPORTED)
+    if sop_class_uid and is_non_patient(sop_class_uid):
+        raise failure(
+            "This SOP Class belongs to no patient; it is stored by the Non-Patient Instance service (chapter 12).",
+            status.SOP_CLASS_NOT_SUPPORTED,
+        )
+    if transfer_syntaxes.get(header.transfer_syntax) is None:
+        raise failure(
+            f"Transfer syntax {header.transfer_syntax[:64]} is not supported.", status.TRANSFER_SYNTAX_NOT_SUPPORTED
+        )
+    uids = {
+        "SOPClassUID": sop_class_uid,
+        "SOPInstanceUID": sop_uid,
+        "StudyInstanceUID": get_text(attributes, STUDY_INSTANCE_UID),
+        "SeriesInstanceUID": get_text(attributes, SERIES_INSTANCE_UID),
+    }
+    for keyword, uid in uids.items():
+        if not uid:
+            raise failure(f"{keyword} is missing or empty.", status.DATA_SET_DOES_NOT_MATCH)
+        if not is_tolerable_uid(uid):
+            raise failure(f"{keyword} is not a UID (PS3.5 9.1).", status.DATA_SET_DOES_NOT_MATCH)
+    if study is not None and uids["StudyInstanceUID"] != study:
+        raise failure(
+            "StudyInstanceUID differs from the study in the target URI.", status.STUDY_INSTANCE_UID_MISMATCH
+        )
+    return _Identity(
+        study_uid=str(uids["StudyInstanceUID"]),
+        series_uid=str(uids["SeriesInstanceUID"]),
+        sop_uid=str(sop_uid),
+        sop_class_uid=str(sop_class_uid),
+    )
+
+
+class Ingest:
+    """Receives files and makes them part of the archive."""
+
+    def __init__(self, index: Index, blobs: Blobs, duplicates: DuplicatePolicy) -> None:
+        self._index = index
+        self._blobs = blobs
+        self._duplicates = duplicates
+
+    def begin(self, *, study: str | None = None, maximum_bytes: int | None = None) -> Incoming:
+        """Start to receive one file; `study` is the only study it may belong to."""
+        return Incoming(self._blobs.stage(), study=study, maximum_bytes=maximum_bytes)
+
+    def publish(self, received: Sequence[Received]) -> None:
+        """Make the bytes durable, still invisible."""
+        self._blobs.publish([item.staged for item in received])
+
+    def withdraw(self, received: Sequence[Received]) -> None:
+        """Take back files that were published but never committed."""
+        self._blobs.remove([item.candidate.blob.key for item in received])
+
+    def commit(self, received: Sequence[Received]) -> list[Stored]:
+        """Make published files visible, all in one durable transaction, and drop what became unneeded."""
+        outcomes = self._index.store([item.candidate for item in received], self._duplicates)
+        self._blobs.remove([outcome.unneeded.key for outcome in outcomes if outcome.unneeded is not None])
+        return [
+            Stored(item.candidate, outcome.result, _warnings_of(item, outcome))
+            for item, outcome in zip(received, outcomes, strict=True)
+        ]
+
+
+def _warnings_of(item: Received, outcome: StoreOutcome) -> tuple[str, ...]:
+    if outcome.result is StoreResult.KEPT:
+        return ("An instance with this SOP Instance UID and other content is stored already and was kept.",)
+    return item.warnings
+
+
+__all__ = ["Attributes", "Incoming", "Ingest", "Received", "StoreFailure", "Stored", "judge"]

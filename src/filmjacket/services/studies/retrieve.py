@@ -1,0 +1,83 @@
+"""Retrieve transaction for study, series and instance resources (PS3.18 10.4.1.1.1), also called WADO-RS.
+
+Instances go out as stored, or as Explicit VR Little Endian where what is stored may not be used with web services
+(Implicit VR, Big Endian) or is not what the client asked for (Deflated). The conversion works on raw bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from filmjacket.dicom.rewrite import to_explicit_little_endian
+from filmjacket.errors import NotAcceptable, NotFound
+from filmjacket.services.studies.bulkdata import retrieve_bulk_collection
+from filmjacket.services.studies.download import Download, Part, multi_part, single_part
+from filmjacket.services.studies.stored_bytes import STEP
+from filmjacket.web import negotiate, status
+from filmjacket.web.media_types import DICOM, OCTET_STREAM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from filmjacket.archive.ports import Blobs, Index
+    from filmjacket.archive.records import StoredInstance
+    from filmjacket.archive.refs import ResourceRef
+    from filmjacket.web.accept import Preferences
+    from filmjacket.web.negotiate import InstancePlan, Representation
+
+
+def retrieve_instances(
+    index: Index, blobs: Blobs, ref: ResourceRef, preferences: Preferences, base_url: str
+) -> Download:
+    """Every instance below `ref` as a Part 10 file.
+
+    Raises `NotFound` if there is none and `NotAcceptable` if none can be had in an acceptable form; if only some
+    can, those are sent with 206 and a Warning (10.4.3.1).
+    """
+    representations = negotiate.choose_instances(preferences, single=ref.instance is not None)
+    instances = index.instances(ref)
+    if not instances:
+        raise NotFound("There is no such resource in this archive.", section="10.4.3.1", offender="target URI")
+    if representations[0].media_type == OCTET_STREAM:
+        return retrieve_bulk_collection(index, blobs, instances, preferences, base_url)
+    planned, refused = _plan(instances, representations)
+    parts = [_part(blobs, instance, plan, base_url) for instance, plan in planned]
+    if not planned[0][1].representation.multipart:
+        return single_part(parts[0])
+    download = multi_part(parts, DICOM)
+    if not refused:
+        return download
+    text = f"{refused} of {len(instances)} instances cannot be had in an acceptable transfer syntax"
+    return replace(download, partial=True, warnings=(status.warning(base_url, text),))
+
+
+def _plan(
+    instances: Sequence[StoredInstance], representations: Sequence[Representation]
+) -> tuple[list[tuple[StoredInstance, InstancePlan]], int]:
+    """The plan of each instance that has one, and how many have none; raises if that is all of them."""
+    planned: list[tuple[StoredInstance, InstancePlan]] = []
+    refusal: NotAcceptable | None = None
+    for instance in instances:
+        try:
+            planned.append((instance, negotiate.plan_instance(representations, instance.transfer_syntax)))
+        except NotAcceptable as error:
+            refusal = error
+    if refusal is not None and not planned:
+        raise refusal
+    return planned, len(instances) - len(planned)
+
+
+def _part(blobs: Blobs, instance: StoredInstance, plan: InstancePlan, base_url: str) -> Part:
+    location = f"{base_url}/studies/{instance.study_uid}/series/{instance.series_uid}/instances/{instance.sop_uid}"
+    whole = partial(_stored_file, blobs, instance)
+    if plan.plan is negotiate.TransferPlan.AS_STORED and instance.layout.part10:
+        return Part(plan.content_type, location, instance.blob.size, whole)
+    return Part(plan.content_type, location, None, lambda: to_explicit_little_endian(whole()))
+
+
+def _stored_file(blobs: Blobs, instance: StoredInstance) -> Iterable[bytes]:
+    if instance.blob.size <= STEP:
+        return (blobs.read(instance.blob.key, 0, instance.blob.size),)
+    return blobs.chunks(instance.blob.key)

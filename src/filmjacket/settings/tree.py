@@ -1,0 +1,258 @@
+"""The tree of settings: every key with its type, default, bounds and meaning."""
+
+from __future__ import annotations
+
+import ipaddress
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from filmjacket.archive.policies import DuplicatePolicy
+
+if TYPE_CHECKING:
+    from pydantic_settings import PydanticBaseSettingsSource
+
+PREFIX = "FILMJACKET_"
+DELIMITER = "__"
+
+KIB = 1 << 10
+MIB = 1 << 20
+GIB = 1 << 30
+
+
+class Edition(StrEnum):
+    """Edition of PS3.18 whose wording decides where editions differ."""
+
+    Y2026 = "2026"
+    Y2024 = "2024"
+
+
+class Engine(StrEnum):
+    """HTTP server that carries the application."""
+
+    GRANIAN = "granian"
+    UVICORN = "uvicorn"
+
+
+class LogLevel(StrEnum):
+    """Least severity of a log line that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """Shape of log lines."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
+def _split_commas(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part for part in (part.strip() for part in value.split(",")) if part)
+    return value
+
+
+def _check_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
+    for network in networks:
+        try:
+            ipaddress.ip_network(network, strict=False)
+        except ValueError:
+            raise ValueError(f"{network!r} is no IP address or network such as 10.0.0.0/8") from None
+    return networks
+
+
+def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in origins:
+        parts = urlsplit(origin)
+        exact = parts.scheme in {"http", "https"} and origin == f"{parts.scheme}://{parts.netloc}"
+        if origin != "*" and not exact:
+            raise ValueError(f"{origin!r} is neither * nor an origin such as https://viewer.example.org")
+    return origins
+
+
+def _check_base_path(path: str) -> str:
+    path = path.rstrip("/")
+    if path and (not path.startswith("/") or "//" in path or set(path) & set("?#%{} ")):
+        raise ValueError("expected a path such as /dicom-web, or / for the root")
+    return path
+
+
+def _check_public_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("expected an absolute URL without query such as https://pacs.example.org")
+    return url.rstrip("/")
+
+
+def _expand_home(path: Path) -> Path:
+    return path.expanduser()
+
+
+Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_commas)]
+Networks = Annotated[Texts, AfterValidator(_check_networks)]
+Origins = Annotated[Texts, AfterValidator(_check_origins)]
+BasePath = Annotated[str, AfterValidator(_check_base_path)]
+PublicUrl = Annotated[str, AfterValidator(_check_public_url)]
+Directory = Annotated[Path, AfterValidator(_expand_home)]
+
+
+class Group(BaseModel):
+    """A table of settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class SearchSettings(Group):
+    """Bounds of search results."""
+
+    default_limit: int | None = Field(
+        default=None,
+        ge=1,
+        description="Matches returned when a search names no limit. Unset: `search.maximum_results`.",
+    )
+    maximum_results: int = Field(
+        default=5000,
+        ge=1,
+        description="Most matches in one answer, whatever limit is asked for; the rest is paged.",
+    )
+
+
+class LimitSettings(Group):
+    """What a single request may cost."""
+
+    request_bytes: ByteSize | None = Field(
+        default=None, description="Largest request payload. Unset: no limit."
+    )
+    part_bytes: ByteSize = Field(default=ByteSize(16 * GIB), description="Largest single stored file.")
+    parts: int = Field(default=100_000, ge=1, description="Most parts in one multipart payload.")
+    part_header_bytes: ByteSize = Field(
+        default=ByteSize(16 * KIB), description="Largest header of one part of a multipart payload."
+    )
+    query_bytes: ByteSize = Field(default=ByteSize(64 * KIB), description="Longest query string.")
+    document_bytes: ByteSize = Field(
+        default=ByteSize(64 * MIB), description="Largest JSON or XML document in a request payload."
+    )
+
+
+class LogSettings(Group):
+    """Log lines; they never hold patient data."""
+
+    level: LogLevel = Field(default=LogLevel.INFO, description="Least severity that is written.")
+    format: LogFormat = Field(
+        default=LogFormat.AUTO,
+        description="One JSON object a line, readable text for the console, or auto: console on a terminal.",
+    )
+
+
+class LaneSettings(Group):
+    """Worker threads of each server process, by what they wait for."""
+
+    db: int = Field(default=8, ge=1, le=256, description="Threads for the index.")
+    disk: int = Field(default=8, ge=1, le=256, description="Threads for stored files.")
+    cpu: int = Field(default=2, ge=1, le=256, description="Threads for parsing and conversion.")
+
+
+class Settings(BaseSettings):
+    """Everything an administrator can choose."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", validate_default=True, env_prefix=PREFIX, env_nested_delimiter=DELIMITER
+    )
+
+    data: Directory = Field(
+        default=Path("filmjacket-data"), description="Directory of the index and of the stored files."
+    )
+    database: SecretStr | None = Field(
+        default=None, description="SQLAlchemy URL of the index. Unset: an SQLite file in the data directory."
+    )
+    server: Engine = Field(
+        default=Engine.GRANIAN, description="HTTP server: granian, or uvicorn when it is installed."
+    )
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address to listen on; 0.0.0.0 or :: for every network.",
+    )
+    port: int = Field(default=8104, ge=1, le=65535, description="TCP port to listen on.")
+    workers: int = Field(
+        default=1, ge=1, le=256, description="Worker processes. One is right for the embedded SQLite index."
+    )
+    base_path: BasePath = Field(
+        default="/dicom-web", description="Path under which the DICOMweb services are offered."
+    )
+    public_url: PublicUrl | None = Field(
+        default=None,
+        description="Root of all URLs that the server writes, without the base path. "
+        "Unset: taken from the request.",
+    )
+    trusted_proxies: Networks = Field(
+        default=(),
+        description="Addresses or networks of proxies whose Forwarded and X-Forwarded headers are believed.",
+    )
+    cors_origins: Origins = Field(
+        default=(), description="Origins whose web pages may use the services; * allows every page."
+    )
+    shutdown_seconds: int = Field(
+        default=10,
+        ge=1,
+        le=3600,
+        description="How long running requests may take to end when the server stops.",
+    )
+    edition: Edition = Field(
+        default=Edition.Y2026,
+        description="Edition of PS3.18 followed where editions differ: "
+        "a search without matches is 200 with [] in 2026 and 204 in 2024.",
+    )
+    duplicates: DuplicatePolicy = Field(
+        default=DuplicatePolicy.KEEP,
+        description="When a SOP Instance UID arrives again with different bytes: keep the stored instance, "
+        "replace it, or reject the new one.",
+    )
+    strict_accept: bool = Field(
+        default=False,
+        description="Refuse requests without an Accept header, as the letter of PS3.18 8.4.1 has it.",
+    )
+    stage_memory_bytes: ByteSize = Field(
+        default=ByteSize(MIB), description="A file that is being received stays in memory up to this size."
+    )
+    minimum_free_bytes: ByteSize = Field(
+        default=ByteSize(256 * MIB),
+        description="Storing is refused when less than this would be left on the disk.",
+    )
+    search: SearchSettings = SearchSettings()
+    limits: LimitSettings = LimitSettings()
+    log: LogSettings = LogSettings()
+    lanes: LaneSettings = LaneSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed: `load_settings` merges the sources, so a value built in code is just that."""
+        return (init_settings,)
+
+    @property
+    def blob_directory(self) -> Path:
+        """Root of the local blob store."""
+        return self.data / "blobs"
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL of the index; it may hold a password."""
+        if self.database is not None:
+            return self.database.get_secret_value()
+        return f"sqlite:///{self.data.absolute() / 'index.sqlite3'}"
