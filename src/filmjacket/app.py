@@ -21,14 +21,15 @@ from filmjacket.http.routes import routes
 from filmjacket.index import open_index
 from filmjacket.offload import Lanes
 from filmjacket.services.studies.ingest import Ingest
-from filmjacket.settings import Settings
+from filmjacket.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from starlette.types import ASGIApp
 
     from filmjacket.archive.ports import Blobs, Index
+    from filmjacket.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def open_archive(settings: Settings) -> Archive:
     """Open, and create if it is not there, the archive that the settings name."""
     settings.data.mkdir(parents=True, exist_ok=True)
     blobs = LocalBlobs(
-        settings.data / "blobs",
+        settings.blob_directory,
         memory_bytes=settings.stage_memory_bytes,
         minimum_free_bytes=settings.minimum_free_bytes,
     )
@@ -60,7 +61,7 @@ def create_app(settings: Settings) -> ASGIApp:
     """The ASGI application; the archive is opened when the server starts it and closed when it stops."""
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Context]]:
+    async def lifespan(_app: Starlette) -> AsyncGenerator[dict[str, Context]]:
         archive = open_archive(settings)
         lanes = Lanes(db=settings.lanes.db, disk=settings.lanes.disk, cpu=settings.lanes.cpu)
         try:
@@ -83,4 +84,4 @@ def create_app(settings: Settings) -> ASGIApp:
 
 def create_app_from_environment() -> ASGIApp:
     """Factory for server processes: settings travel in the environment (FILMJACKET_...)."""
-    return create_app(Settings())
+    return create_app(load_settings())

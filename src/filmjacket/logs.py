@@ -41,9 +41,7 @@ SENSITIVE = frozenset(
 )
 """Field names that are always masked, in lower case without separators."""
 
-SENSITIVE_PART = re.compile(
-    r"patient|physician|birth|accessionnumber|authorization|cookie|password|secret|token"
-)
+SENSITIVE_PART = re.compile(r"patient|physician|birth|accessionnumber|authorization|cookie|password|secret|token")
 TAG = re.compile(r"(0008(0050|0090|1048|1050|1060|1070)|0010[0-9a-f]{4}|0032103[23]|00401001)")
 """Attributes that identify people, as DICOM JSON spells them (PS3.15 Table E.1-1)."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from filmjacket.archive.ports import StagedBlob
 
 STAGE = ".stage"
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 512 * 1024
 MEMORY_BYTES = 1 << 20
 KNOWN_DIRECTORIES = 64
 """Directories remembered as being there and durable."""

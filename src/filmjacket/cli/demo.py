@@ -1,5 +1,8 @@
 """`filmjacket demo`: a server with sample studies, and what to try first."""
 
+# Commands import when they run, so that `--help` answers at once; typer wants flags as plain parameters.
+# ruff: noqa: PLC0415, FBT002
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from filmjacket.app import Archive
+    from filmjacket.archive.refs import ResourceRef
     from filmjacket.settings import Settings
 
 FILES = (
@@ -35,25 +39,27 @@ FILES = (
 """Real files that the installed package pydicom carries."""
 
 TRY = """
-Studies      {url}/studies
-Health       {root}/healthz/ready
+Studies  {url}/studies
+Health   {root}/healthz
 
-Try, in another terminal:
+Three commands to try in another terminal; they search, retrieve and store:
   curl '{url}/studies?ModalitiesInStudy=CT&includefield=StudyDescription'
-  curl -H 'Accept: multipart/related; type="application/dicom"' -o ct.multipart '{url}/studies/{study}'
-  python -c "from dicomweb_client.api import DICOMwebClient as C; print(len(C('{url}').search_for_instances()))"
+  curl -H 'Accept: application/dicom' -o ct.dcm '{url}/{instance}'
+  curl -H 'Content-Type: application/dicom' --data-binary @ct.dcm '{url}/studies'
+
+In Python, after `pip install dicomweb-client`:
+  from dicomweb_client import DICOMwebClient
+  print(DICOMwebClient('{url}').search_for_studies(limit=1))
 """
 
 
 def demo(
-    data: Annotated[
-        Path, typer.Option("--data", "-d", help="Directory of the archive.", file_okay=False)
-    ] = Path("demo-data"),
+    data: Annotated[Path, typer.Option("--data", "-d", help="Directory of the archive.", file_okay=False)] = Path(
+        "demo-data"
+    ),
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="TCP port.", show_default="8104")] = None,
-    load_only: Annotated[
-        bool, typer.Option("--load-only", help="Load the samples, start no server.")
-    ] = False,
+    load_only: Annotated[bool, typer.Option("--load-only", help="Load the samples, start no server.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Load sample studies into an empty archive and run the server on it.
@@ -69,14 +75,12 @@ def demo(
     archive = open_archive(settings)
     try:
         loaded = load_samples(archive)
-        study = _study_to_try(archive)
+        instance = instance_to_try(archive)
     finally:
         archive.close()
-    typer.echo(
-        f"{loaded} sample instances loaded." if loaded else "The archive holds studies; nothing loaded."
-    )
+    typer.echo(f"{loaded} sample instances loaded." if loaded else "The archive holds studies; nothing loaded.")
     if not load_only:
-        run_server(settings, lambda: typer.echo(what_to_try(settings, study)))
+        run_server(settings, lambda: typer.echo(what_to_try(settings, instance)))
 
 
 def load_samples(archive: Archive) -> int:
@@ -97,22 +101,23 @@ def sample_paths() -> Iterable[Path]:
     return [path for path in (folder / name for name in FILES) if path.exists()]
 
 
-def what_to_try(settings: Settings, study: str) -> str:
+def what_to_try(settings: Settings, instance: ResourceRef) -> str:
     """The addresses and commands that the demo prints."""
     from filmjacket.cli.serve import banner, service_url
 
     url = service_url(settings)
     root = url.removesuffix(settings.base_path)
-    return banner(settings) + "\n" + TRY.format(url=url, root=root, study=study)
+    return banner(settings) + "\n" + TRY.format(url=url, root=root, instance=instance.path)
 
 
-def _study_to_try(archive: Archive) -> str:
+def instance_to_try(archive: Archive) -> ResourceRef:
+    """An instance to retrieve: of a CT if there is one."""
     from filmjacket.archive.refs import ResourceRef
+    from filmjacket.dicom.levels import Level
     from filmjacket.web.query import parse_search
-    from filmjacket.web.search_tables import Level
 
     for query in ("ModalitiesInStudy=CT&limit=1", "limit=1"):
-        page = archive.index.search(parse_search(Level.STUDY, ResourceRef(), query))
-        if page.matches:
-            return page.matches[0].study_uid
-    return ""
+        for match in archive.index.search(parse_search(Level.STUDY, ResourceRef(), query)).matches:
+            first = archive.index.instances(ResourceRef(match.study_uid))[0]
+            return ResourceRef(first.study_uid, first.series_uid, first.sop_uid)
+    return ResourceRef()

@@ -1,5 +1,8 @@
 """`filmjacket export`: write stored instances to a folder."""
 
+# Commands import when they run, so that `--help` answers at once; typer wants flags as plain parameters.
+# ruff: noqa: PLC0415, FBT002, PLR0913, PLR0917
+
 from __future__ import annotations
 
 import os

@@ -11,13 +11,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from filmjacket.archive.refs import ResourceRef
+from filmjacket.dicom.levels import Level
 from filmjacket.dicom.uids import is_tolerable_uid
 from filmjacket.errors import FilmjacketError, OutOfStorage, Unavailable
 from filmjacket.web.query import parse_search
-from filmjacket.web.search_tables import Level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -48,7 +48,7 @@ class ExportOutcome:
 
 def export_instances(
     archive: Archive, ref: ResourceRef, destination: Path, *, workers: int
-) -> Iterator[ExportOutcome]:
+) -> Generator[ExportOutcome]:
     """Write every instance below `ref`; study by study, so that memory does not grow with the archive."""
     executor = ThreadPoolExecutor(workers, thread_name_prefix="export")
     running: deque[Future[ExportOutcome]] = deque()

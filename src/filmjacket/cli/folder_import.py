@@ -17,7 +17,7 @@ from filmjacket.errors import DicomError
 from filmjacket.services.studies.ingest import StoreFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
     from filmjacket.app import Archive
@@ -92,7 +92,7 @@ def find_files(paths: Iterable[Path]) -> Iterator[FoundFile]:
             yield _found(path)
 
 
-def import_files(archive: Archive, paths: Iterable[Path], *, workers: int) -> Iterator[FileOutcome]:
+def import_files(archive: Archive, paths: Iterable[Path], *, workers: int) -> Generator[FileOutcome]:
     """Take in all files below the paths; outcomes come batch by batch in the order of the files.
 
     When the consumer stops early, batches that have begun are completed and the rest is left for next time.
@@ -142,18 +142,14 @@ def import_batch(archive: Archive, files: Sequence[FoundFile]) -> list[FileOutco
     return [outcomes[file.path] for file in files]
 
 
-def _store(
-    ingest: Ingest, received: Sequence[tuple[FoundFile, Received]], outcomes: dict[Path, FileOutcome]
-) -> None:
+def _store(ingest: Ingest, received: Sequence[tuple[FoundFile, Received]], outcomes: dict[Path, FileOutcome]) -> None:
     if not received:
         return
     items = [item for _, item in received]
     ingest.publish(items)
     for (file, item), stored in zip(received, ingest.commit(items), strict=True):
         fate = FATES[stored.result]
-        outcomes[file.path] = FileOutcome(
-            file.path, file.size, fate, REASONS.get(fate, ""), item.candidate.sop_uid
-        )
+        outcomes[file.path] = FileOutcome(file.path, file.size, fate, REASONS.get(fate, ""), item.candidate.sop_uid)
 
 
 def _receive(ingest: Ingest, file: FoundFile) -> Received | FileOutcome:

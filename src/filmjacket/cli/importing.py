@@ -1,5 +1,8 @@
 """`filmjacket import`: load folders of DICOM files into the archive."""
 
+# Commands import when they run, so that `--help` answers at once; typer wants flags as plain parameters.
+# ruff: noqa: PLC0415, FBT002
+
 from __future__ import annotations
 
 import json
@@ -24,8 +27,8 @@ if TYPE_CHECKING:
     from filmjacket.cli.progress import Progress
     from filmjacket.settings import Settings
 
-SHOWN = 20
-"""Refused files that are listed on the screen; a report lists all."""
+SHOWN = 25
+"""Rows of the table on the screen; a report lists every file."""
 
 
 def import_folders(
@@ -51,9 +54,9 @@ def import_folders(
 ) -> None:
     """Load folders of DICOM files into the archive.
 
-    Files that are stored already are recognised by their SHA-256 and skipped, so an import that was stopped is
-    resumed by running it again. A server may run on the same archive meanwhile. Exits with 1 if a DICOM file
-    was refused or could not be read.
+    Files that are stored already are recognised by their SHA-256 and skipped, so an import that was stopped
+    is resumed by running it again. A server may run on the same archive meanwhile. Exits with 1 if a DICOM
+    file was refused or could not be read.
 
     Example: `filmjacket import ./cd-1 ./cd-2 --data ./archive --report import.jsonl`
     """
@@ -73,12 +76,12 @@ def import_folders(
 
 
 class Summary:
-    """Counts outcomes, keeps the first refusals for the screen and writes the report."""
+    """Counts outcomes by what happened and why, and writes the report."""
 
     def __init__(self, sink: TextIO | None) -> None:
         self._sink = sink
-        self._counts: Counter[str] = Counter()
-        self._first: list[FileOutcome] = []
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._examples: dict[tuple[str, str], Path] = {}
         self._bytes = 0
         self.refused = 0
 
@@ -86,32 +89,30 @@ class Summary:
         """Take in what became of one file."""
         from filmjacket.cli.folder_import import HARMLESS
 
-        self._counts[outcome.fate] += 1
+        kind = (outcome.fate, outcome.reason)
+        self._counts[kind] += 1
+        self._examples.setdefault(kind, outcome.path)
         self._bytes += outcome.size
-        if outcome.fate not in HARMLESS:
-            self.refused += 1
-            if len(self._first) < SHOWN:
-                self._first.append(outcome)
+        self.refused += outcome.fate not in HARMLESS
         if self._sink is not None:
             line = {
-                "path": os.fsdecode(outcome.path),
+                "path": printable(outcome.path),
                 "outcome": outcome.fate,
                 "reason": outcome.reason,
                 "sop_instance_uid": outcome.sop_uid,
             }
-            self._sink.write(json.dumps(line, ensure_ascii=True) + "\n")
+            self._sink.write(json.dumps(line) + "\n")
 
     def show(self, seconds: float) -> None:
-        """Print the table and the first refusals."""
+        """Print the table: how many files had which fate, why, and one of them as an example."""
         files = sum(self._counts.values())
         rate = files / seconds if seconds else 0.0
         typer.echo(f"{files} files, {size_text(self._bytes)}, {seconds:.1f} s, {rate:.0f} files/s")
-        for fate, count in self._counts.most_common():
-            typer.echo(f"  {fate:<20}{count:>9}")
-        for outcome in self._first:
-            typer.echo(f"  {printable(outcome.path)}: {outcome.fate}: {outcome.reason}")
-        if self.refused > len(self._first):
-            typer.echo(f"  ... and {self.refused - len(self._first)} more; --report FILE lists all of them.")
+        for (fate, reason), count in self._counts.most_common(SHOWN):
+            example = f"  {reason} ({printable(self._examples[fate, reason])})" if reason else ""
+            typer.echo(f"  {count:>9}  {fate:<18}{example}".rstrip())
+        if len(self._counts) > SHOWN:
+            typer.echo(f"  ... and {len(self._counts) - SHOWN} more reasons; --report FILE lists every file.")
 
 
 def printable(path: Path) -> str:
@@ -119,9 +120,7 @@ def printable(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _run(
-    settings: Settings, folders: Iterable[Path], jobs: int | None, display: Progress, summary: Summary
-) -> bool:
+def _run(settings: Settings, folders: Iterable[Path], jobs: int | None, display: Progress, summary: Summary) -> bool:
     """Import; False if it was interrupted."""
     from filmjacket.app import open_archive
     from filmjacket.cli.folder_import import import_files

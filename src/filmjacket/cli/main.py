@@ -1,5 +1,8 @@
 """The command `filmjacket` and its exit codes."""
 
+# Typer wants flags as plain parameters.
+# ruff: noqa: FBT002
+
 from __future__ import annotations
 
 import sys
@@ -23,11 +26,11 @@ EXIT_INTERRUPTED = 130
 HELP = """
 Filmjacket, a DICOMweb server (PS3.18).
 
-Settings come from options, FILMJACKET_... variables and filmjacket.toml, in this order; `filmjacket settings`
-lists them.
+Settings come from options, FILMJACKET_... variables and filmjacket.toml, in this order;
+`filmjacket settings` lists them.
 
-Exit codes: 0 done, 1 done but with findings or refused files, 2 wrong usage or settings, 3 archive or port not
-usable now, 130 interrupted.
+Exit codes: 0 done, 1 done but with findings or refused files, 2 wrong usage or settings,
+3 archive or port not usable now, 130 interrupted.
 """
 
 app = typer.Typer(
@@ -47,7 +50,7 @@ app.command("settings")(show_settings.show_settings)
 app.command("demo")(demo.demo)
 
 
-def _show_version(*, wanted: bool) -> None:
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the flag
     if wanted:
         typer.echo(f"filmjacket {__version__}")
         raise typer.Exit
@@ -56,13 +59,7 @@ def _show_version(*, wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            help="Show the version.",
-            is_eager=True,
-            callback=lambda value: _show_version(wanted=value),
-        ),
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
     ] = False,
 ) -> None:
     pass

@@ -1,10 +1,13 @@
 """Options that several commands share, and how they become settings."""
 
+# Settings are imported when a command runs, so that `--help` answers at once.
+# ruff: noqa: PLC0415
+
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,9 +16,7 @@ if TYPE_CHECKING:
 
 DataOption = Annotated[
     Path | None,
-    typer.Option(
-        "--data", "-d", help="Directory of the archive.", show_default="filmjacket-data", file_okay=False
-    ),
+    typer.Option("--data", "-d", help="Directory of the archive.", show_default="filmjacket-data", file_okay=False),
 ]
 ConfigOption = Annotated[
     Path | None,
@@ -27,7 +28,7 @@ WorkersOption = Annotated[
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
 
 
-def settings_from(config: Path | None, **overrides: Any) -> Settings:
+def settings_from(config: Path | None, **overrides: object) -> Settings:
     """The settings with the options that were given; hints at misspelt variables."""
     from filmjacket.settings import load_settings, unknown_variables
 

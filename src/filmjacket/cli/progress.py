@@ -1,5 +1,8 @@
 """Progress of long commands: a bar on a terminal, a line now and then elsewhere."""
 
+# Rich is imported only when there is a terminal to draw on.
+# ruff: noqa: PLC0415
+
 from __future__ import annotations
 
 import sys

@@ -1,8 +1,12 @@
 """`filmjacket serve`: run the server; the only module that knows the HTTP servers."""
 
+# Commands import when they run, so that `--help` answers at once; typer wants flags as plain parameters.
+# ruff: noqa: PLC0415
+
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,9 +37,7 @@ def serve(
     ] = None,
     port: Annotated[int | None, typer.Option(help="TCP port.", show_default="8104")] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes.", show_default="1")] = None,
-    server: Annotated[
-        str | None, typer.Option(help="HTTP server: granian or uvicorn.", show_default="granian")
-    ] = None,
+    server: Annotated[str | None, typer.Option(help="HTTP server: granian or uvicorn.", show_default="granian")] = None,
     config: ConfigOption = None,
 ) -> None:
     """Run the DICOMweb server until it is stopped with Ctrl-C or SIGTERM.
@@ -48,7 +50,7 @@ def serve(
 
 
 def prepare(settings: Settings) -> None:
-    """Find out before any worker starts whether the address is free and the archive usable; bring it up to date."""
+    """Before any worker starts: is the address free, the archive usable? Brings its schema up to date, too."""
     check_address(settings.host, settings.port)
     from filmjacket.app import open_archive
     from filmjacket.maintenance.sweep import GRACE_SECONDS
@@ -63,8 +65,10 @@ def prepare(settings: Settings) -> None:
 
 def run_server(settings: Settings, on_start: Callable[[], None]) -> None:
     """Serve until stopped; `on_start` is called when connections are accepted."""
+    from filmjacket.logs import configure_logging
     from filmjacket.settings import Engine, export_environment
 
+    configure_logging(level=settings.log.level, output=settings.log.format)
     export_environment(settings)
     _allow_many_files()
     if settings.server is Engine.UVICORN:
@@ -113,7 +117,7 @@ def _run_granian(settings: Settings, on_start: Callable[[], None]) -> None:
     from granian.http import HTTP2Settings
     from granian.log import LogLevels
 
-    silent = {"level": "WARNING", "propagate": True, "handlers": []}
+    silent: dict[str, object] = {"level": "WARNING", "propagate": True, "handlers": []}
     server = Granian(
         TARGET,
         factory=True,
@@ -143,6 +147,8 @@ def _run_uvicorn(settings: Settings, on_start: Callable[[], None]) -> None:
         raise FilmjacketError(
             "uvicorn is not installed; `pip install 'filmjacket[uvicorn]'` brings it.", offender="server"
         ) from None
+    # After its orderly end uvicorn raises the signal that stopped it once more; that would look like a failure.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     on_start()
     uvicorn.run(
         TARGET,

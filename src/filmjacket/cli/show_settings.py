@@ -1,5 +1,8 @@
 """`filmjacket settings`: every setting, its value and its meaning."""
 
+# Commands import when they run, so that `--help` answers at once; typer wants flags as plain parameters.
+# ruff: noqa: PLC0415, FBT002
+
 from __future__ import annotations
 
 from typing import Annotated

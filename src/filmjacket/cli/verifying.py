@@ -1,5 +1,8 @@
 """`filmjacket verify` and `filmjacket sweep`: upkeep of the archive."""
 
+# Commands import when they run, so that `--help` answers at once; typer wants flags as plain parameters.
+# ruff: noqa: PLC0415, FBT002
+
 from __future__ import annotations
 
 import time
@@ -16,9 +19,7 @@ if TYPE_CHECKING:
 
 GraceOption = Annotated[
     float,
-    typer.Option(
-        min=0, help="Hours that bytes nobody refers to are left alone; they may belong to a running request."
-    ),
+    typer.Option(min=0, help="Hours that bytes nobody refers to are left alone; they may belong to a running request."),
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", "-n", help="Only tell what would be removed.")]
 
@@ -26,9 +27,7 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", "-n", help="Only tell w
 def verify(
     data: DataOption = None,
     jobs: WorkersOption = None,
-    sweep_too: Annotated[
-        bool, typer.Option("--sweep", help="Then remove bytes that nobody refers to.")
-    ] = False,
+    sweep_too: Annotated[bool, typer.Option("--sweep", help="Then remove bytes that nobody refers to.")] = False,
     quiet: QuietOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -73,9 +72,7 @@ def sweep(
 
     archive = open_archive(settings)
     try:
-        report = sweeping.sweep(
-            archive.index, archive.blobs, grace_seconds=grace_hours * 3600, dry_run=dry_run
-        )
+        report = sweeping.sweep(archive.index, archive.blobs, grace_seconds=grace_hours * 3600, dry_run=dry_run)
     finally:
         archive.close()
     _show_sweep(report, dry_run=dry_run)

@@ -42,7 +42,7 @@ _RIGHT_HALF = {
     "138": "iso8859_8",
     "144": "iso8859_5",
     "148": "iso8859_9",
-    "166": "iso8859_11",
+    "166": "tis_620",
     "203": "iso8859_15",
     "149": "euc_kr",
     "58": "gb2312",
@@ -238,9 +238,7 @@ def _decode_extended(raw: bytes, initial: str, delimiters: bytes, errors: str) -
     return "".join(text)
 
 
-def _decode_single(
-    piece: bytes, right: str, initial: str, ends: re.Pattern[bytes], errors: str
-) -> tuple[str, bool]:
+def _decode_single(piece: bytes, right: str, initial: str, ends: re.Pattern[bytes], errors: str) -> tuple[str, bool]:
     """Decode a run with a set on the right; tell whether a delimiter restored the initial state."""
     end = ends.search(piece)
     if not end:

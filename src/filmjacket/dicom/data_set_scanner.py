@@ -6,7 +6,7 @@ methods. A method that lacks bytes says how many it needs and is called again fr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from filmjacket.dicom import events as ev
 from filmjacket.dicom.encoding import (
@@ -19,7 +19,8 @@ from filmjacket.dicom.encoding import (
     SHORT_VRS,
     UNDEFINED_LENGTH,
 )
-from filmjacket.dicom.limits import LOOK_AHEAD, MAX_DEPTH, MAX_OFFSET_TABLE_BYTES, OverLimit
+from filmjacket.dicom.fragment_scanner import FragmentScanner
+from filmjacket.dicom.limits import LOOK_AHEAD, MAX_DEPTH, OverLimit
 from filmjacket.dicom.misencoded import (
     Candidate,
     candidates_in_explicit,
@@ -27,7 +28,7 @@ from filmjacket.dicom.misencoded import (
     looks_like_element,
     looks_like_item,
 )
-from filmjacket.dicom.scan_buffer import SECTION, ScanBuffer
+from filmjacket.dicom.scan_buffer import SECTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,29 +44,31 @@ PIXEL_REPRESENTATION = "00280103"
 _IMPLICIT_SPECIAL = frozenset((ITEM, ITEM_DELIMITER, SEQUENCE_DELIMITER, PIXEL_REPRESENTATION, "00000000"))
 
 
-class DataSetScanner(ScanBuffer):
+FlowRule: TypeAlias = "Callable[[str, str, int, int], bool]"
+"""(tag, VR, length, bytes kept so far) -> whether a value longer than `SMALL_VALUE` flows through."""
+
+
+class DataSetScanner(FragmentScanner):
     """Scans one data set.
 
-    `flows(tag, vr, length)` decides whether a value longer than `SMALL_VALUE` is not kept but flows through;
-    with `pass_through` its bytes are reported as they come. `offset` is where the data set begins.
+    `flows` decides whether a value is not kept but flows through; with `pass_through` its bytes are reported as
+    they come. `offset` is where the data set begins.
     """
 
     def __init__(
         self,
         encoding: Encoding,
-        flows: Callable[[str, str, int], bool],
+        flows: FlowRule,
         *,
         offset: int = 0,
         pass_through: bool = False,
         max_depth: int = MAX_DEPTH,
     ) -> None:
-        super().__init__(encoding, offset=offset, pass_through=pass_through, max_depth=max_depth)
+        step = DataSetScanner._explicit_elements if encoding.explicit else DataSetScanner._implicit_elements
+        super().__init__(encoding, step, offset=offset, pass_through=pass_through)
         self._flows = flows
+        self._max_depth = max_depth
         self._signed = False
-
-    def _first_step(self) -> bool:
-        self._step = self._explicit_elements if self._encoding.explicit else self._implicit_elements
-        return True
 
     # -- elements ------------------------------------------------------------------------------------------
 
@@ -73,17 +76,16 @@ class DataSetScanner(ScanBuffer):
         """Read elements of Explicit VR (PS3.5 7.1.2) as long as they are ordinary ones."""
         buffer, position, start = self._buffer, self._position, self._start
         names, unpack, emit = self._encoding.names, self._encoding.unpack_short, self._events.append
-        short = SHORT_VRS.get
+        short_vrs = SHORT_VRS
         edge = min(len(buffer), self._end - start)
         while position + 8 <= edge:
             key, code, length = unpack(buffer, position)
-            vr = short(code)
             value = position + 8
             stop = value + length
-            if vr is None or stop > edge or length > SMALL_VALUE:
+            if code not in short_vrs or stop > edge or length > SMALL_VALUE:
                 self._position = position
-                return self._explicit_element(key, code, length)
-            emit((ev.VALUE, names[key], vr, start + value, length, buffer[value:stop]))
+                return self._explicit_element(names[key], code, length)
+            emit((0, names[key], short_vrs[code], start + value, length, buffer[value:stop]))
             position = stop
         self._position = position
         return self._end_of_elements()
@@ -103,18 +105,17 @@ class DataSetScanner(ScanBuffer):
             if stop > edge or length > SMALL_VALUE or vr == "SQ" or tag in _IMPLICIT_SPECIAL:
                 self._position = position
                 return self._implicit_element(tag, vr, length)
-            emit((ev.VALUE, tag, vr, start + value, length, buffer[value:stop]))
+            emit((0, tag, vr, start + value, length, buffer[value:stop]))
             position = stop
         self._position = position
         return self._end_of_elements()
 
     def _end_of_elements(self) -> bool:
         """Fewer than eight bytes are left of the buffer or of the container."""
-        left = self._end - self.position
+        left = self._end - self._start - self._position
         if left >= 8:
             return self._more(8)
-        available = len(self._buffer) - self._position
-        if left > available:
+        if left > len(self._buffer) - self._position:
             return self._more(left)
         if left:
             if self._buffer[self._position : self._position + left].strip(b"\0"):
@@ -123,20 +124,19 @@ class DataSetScanner(ScanBuffer):
             self._position += left
         if self._delimited:
             self._warn(ITEM_DELIMITER, "an item without its delimiter ends with its sequence")
-        return self._close(ev.ITEM_END)
+        self._leave()
+        return True
 
-    def _explicit_element(self, key: bytes, code: bytes, length: int) -> bool:
+    def _explicit_element(self, tag: str, code: bytes, length: int) -> bool:
         """Read an element that is long, has a 32-bit length, or does not have a known VR."""
-        tag = self._encoding.names[key]
-        vr = SHORT_VRS.get(code)
-        if vr is not None:
-            return self._element(tag, vr, 8, length)
-        vr = LONG_VRS.get(code)
-        if vr is None:
-            return self._odd_element(tag)
-        if len(self._buffer) - self._position < 12:
-            return self._more(12)
-        return self._element(tag, vr, 12, self._encoding.unpack_length(self._buffer, self._position + 8)[0])
+        if code in LONG_VRS:
+            if len(self._buffer) - self._position < 12:
+                return self._more(12)
+            length = self._encoding.unpack_length(self._buffer, self._position + 8)[0]
+            return self._element(tag, LONG_VRS[code], 12, length)
+        if code in SHORT_VRS:
+            return self._element(tag, SHORT_VRS[code], 8, length)
+        return self._odd_element(tag)
 
     def _implicit_element(self, tag: str, vr: str, length: int) -> bool:
         """Read an element that is long, a sequence, a delimiter, or changes how others are read."""
@@ -155,20 +155,19 @@ class DataSetScanner(ScanBuffer):
 
     def _element(self, tag: str, vr: str, header: int, length: int) -> bool:
         """Read any element whose header of `header` bytes is understood."""
+        if vr == "SQ":
+            return self._sequence(tag, vr, header, length)
         if length == UNDEFINED_LENGTH:
             return self._undefined(tag, vr, header)
+        return self._value(tag, vr, header, length)
+
+    def _value(self, tag: str, vr: str, header: int, length: int) -> bool:
+        """Read a value of defined length."""
         value = self._position + header
         stop = value + length
         if self._start + stop > self._end:
             raise self._fail(tag, f"a value of {length} bytes runs past the end of its item")
-        if vr == "SQ":
-            if len(self._buffer) < min(stop, value + 8) and not self._ended:
-                return self._more(header + min(length, 8))
-            if length == 0 or looks_like_item(self._encoding, self._buffer[:stop], value):
-                return self._open_sequence(tag, vr, header, length)
-            # Retired attributes had other VRs: (0040,A170) was CS. What does not hold items stays as it is.
-            vr = "UN"
-        if length > SMALL_VALUE and self._flows(tag, vr, length):
+        if length > SMALL_VALUE and self._flows(tag, vr, length, self.kept):
             self._events.append((ev.FLOW, tag, vr, self._start + value, length, b""))
             return self._pass_value(value, length)
         if stop > len(self._buffer):
@@ -177,18 +176,40 @@ class DataSetScanner(ScanBuffer):
         self._position = stop
         return True
 
+    def _sequence(self, tag: str, vr: str, header: int, length: int) -> bool:
+        """Enter the value of a sequence (PS3.5 7.5)."""
+        value = self._position + header
+        end: int | None = None
+        if length != UNDEFINED_LENGTH:
+            if length and not self._buffer.startswith(self._encoding.sequence_starts, value):
+                if len(self._buffer) < value + min(length, 4) and not self._ended:
+                    return self._more(header + min(length, 4))
+                # Retired attributes had other VRs: (0040,A170) was CS. What does not hold items stays bytes.
+                return self._value(tag, "UN", header, length)
+            end = self._start + value + length
+        if len(self._stack) >= 2 * self._max_depth:  # a sequence and its item are two containers
+            raise OverLimit(
+                f"sequences are nested deeper than {MAX_DEPTH} levels", section=SECTION, offender="data set"
+            )
+        self._enter(DataSetScanner._items, end)
+        self._events.append((ev.SEQUENCE, tag, vr, self._start + value, length, b""))
+        self._position = value
+        return True
+
     def _undefined(self, tag: str, vr: str, header: int) -> bool:
-        """Read a value of undefined length: a sequence, or encapsulated Pixel Data (PS3.5 7.1.1, A.4)."""
-        if vr == "SQ":
-            return self._open_sequence(tag, vr, header, UNDEFINED_LENGTH)
+        """Read a value of undefined length: encapsulated Pixel Data, or a sequence (PS3.5 7.1.1, A.4)."""
         if tag == PIXEL_DATA or (vr in {"OB", "OW"} and self._encoding.explicit):
             self._events.append((ev.ENCAPSULATED, tag, vr, self.position + header, UNDEFINED_LENGTH, b""))
-            self._push(self._first_item_of_fragments)
+            self._enter(DataSetScanner._offset_table, None)
             self._position += header
             return True
-        if vr == "UN" or not self._encoding.explicit:
-            return self._open_sequence(tag, vr, header, UNDEFINED_LENGTH)
-        raise self._fail(tag, f"VR {vr} cannot have an undefined length")
+        if vr != "UN" and self._encoding.explicit:
+            raise self._fail(tag, f"VR {vr} cannot have an undefined length")
+        done = self._sequence(tag, "UN", header, UNDEFINED_LENGTH)
+        # Whatever the transfer syntax, UN of undefined length is a sequence in Implicit VR Little Endian
+        # (PS3.5 6.2.2 note 4, CP-246).
+        self._encoding = IMPLICIT_LITTLE
+        return done
 
     def _odd_element(self, tag: str) -> bool:
         """Read what is no ordinary element: a delimiter, padding, or an element that is encoded unlike the rest."""
@@ -196,17 +217,19 @@ class DataSetScanner(ScanBuffer):
             if not self._delimited:
                 self._warn(tag, "an item of defined length ends with a delimiter")
             self._position += 8
-            return self._close(ev.ITEM_END)
+            self._leave()
+            return True
         if tag == SEQUENCE_DELIMITER and self._stack:
             self._warn(tag, "an item without its delimiter ends with its sequence")
-            return self._close(ev.ITEM_END)
+            self._leave()
+            return True
         if tag in {ITEM_DELIMITER, SEQUENCE_DELIMITER}:
             self._warn(tag, "a delimiter outside of any sequence")
             self._position += 8
             return True
         if tag == "00000000" and not self._stack:
             self._warn("", "zero bytes behind the last element")
-            self._step = self._padding
+            self._step = DataSetScanner._padding
             return True
         if tag == ITEM:
             raise self._fail(tag, "an item outside of any sequence")
@@ -253,97 +276,47 @@ class DataSetScanner(ScanBuffer):
             return looks_like_item(self._encoding, self._buffer, stop)
         return looks_like_element(self._encoding, self._buffer, stop, tag)
 
-    # -- containers ----------------------------------------------------------------------------------------
+    # -- items ---------------------------------------------------------------------------------------------
 
     def begin_sequence(self, length: int) -> None:
         """Start inside of the value of a sequence of that length, instead of with an element."""
-        self._push(self._items, self.position + length)
-
-    def _open_sequence(self, tag: str, vr: str, header: int, length: int) -> bool:
-        value = self.position + header
-        self._events.append((ev.SEQUENCE, tag, vr, value, length, b""))
-        self._push(self._items, None if length == UNDEFINED_LENGTH else value + length)
-        if vr == "UN":
-            # Whatever the transfer syntax, UN of undefined length is a sequence in Implicit VR Little
-            # Endian (PS3.5 6.2.2 note 4, CP-246).
-            self._encoding = IMPLICIT_LITTLE
-        self._position += header
-        return True
+        self._enter(DataSetScanner._items, self.position + length)
 
     def _items(self) -> bool:
         """Read the header of an item, or the end of the sequence (PS3.5 7.5)."""
-        left = self._end - self.position
-        if left <= 0:
-            if self._delimited:
-                self._warn(SEQUENCE_DELIMITER, "a sequence without its delimiter ends with its item")
-            return self._close(ev.SEQUENCE_END)
-        if len(self._buffer) - self._position < 8:
-            return self._more(8)
-        key, length = self._encoding.unpack_implicit(self._buffer, self._position)
-        tag = self._encoding.names[key]
-        if tag == ITEM and left >= 8:
-            self._position += 8
-            self._events.append((ev.ITEM, "", "", self.position, length, b""))
-            elements = self._explicit_elements if self._encoding.explicit else self._implicit_elements
-            self._push(elements, None if length == UNDEFINED_LENGTH else self.position + length)
+        buffer, position, encoding = self._buffer, self._position, self._encoding
+        left = self._end - self._start - position
+        if left >= 8 and len(buffer) - position >= 8:
+            key, length = encoding.unpack_implicit(buffer, position)
+            if key != encoding.item_key:
+                return self._odd_item(encoding.names[key])
+            self._events.append(ev.ITEM_EVENT)
+            self._position = position + 8
+            self._enter(
+                DataSetScanner._explicit_elements if encoding.explicit else DataSetScanner._implicit_elements,
+                None if length == UNDEFINED_LENGTH else self._start + position + 8 + length,
+            )
             return True
+        if left >= 8:
+            return self._more(8)
+        if left:
+            raise self._fail("", f"a sequence ends {left} bytes behind its last item")
+        if self._delimited:
+            self._warn(SEQUENCE_DELIMITER, "a sequence without its delimiter ends with its item")
+        self._events.append(ev.SEQUENCE_END_EVENT)
+        self._leave()
+        return True
+
+    def _odd_item(self, tag: str) -> bool:
+        """Read a delimiter where an item could be."""
         if tag == SEQUENCE_DELIMITER:
             if not self._delimited:
                 self._warn(tag, "a sequence of defined length ends with a delimiter")
-            self._position += 8
-            return self._close(ev.SEQUENCE_END)
-        if tag == ITEM_DELIMITER:
+            self._events.append(ev.SEQUENCE_END_EVENT)
+            self._leave()
+        elif tag == ITEM_DELIMITER:
             self._warn(tag, "a delimiter outside of any item")
-            self._position += 8
-            return True
-        raise self._fail(tag, "a sequence holds something else than items")
-
-    # -- encapsulated Pixel Data (PS3.5 A.4) ---------------------------------------------------------------
-
-    def _first_item_of_fragments(self) -> bool:
-        """Read the Basic Offset Table, which may be empty but is always there."""
-        if len(self._buffer) - self._position < 8:
-            return self._more(8)
-        key, length = self._encoding.unpack_implicit(self._buffer, self._position)
-        if self._encoding.names[key] != ITEM:
-            return self._other_than_fragment(self._encoding.names[key])
-        if length > MAX_OFFSET_TABLE_BYTES:
-            raise OverLimit(
-                f"the Basic Offset Table is longer than {MAX_OFFSET_TABLE_BYTES} bytes",
-                section="PS3.5 A.4",
-                offender=PIXEL_DATA,
-            )
-        value = self._position + 8
-        if len(self._buffer) < value + length:
-            return self._more(8 + length)
-        raw = self._buffer[value : value + length]
-        self._events.append((ev.OFFSET_TABLE, "", "", self._start + value, length, raw))
-        self._position = value + length
-        self._step = self._fragments
-        return True
-
-    def _fragments(self) -> bool:
-        """Read headers of fragments as long as whole fragments are in the buffer."""
-        buffer, unpack, names = self._buffer, self._encoding.unpack_implicit, self._encoding.names
-        while len(buffer) - self._position >= 8:
-            key, length = unpack(buffer, self._position)
-            if names[key] != ITEM:
-                return self._other_than_fragment(names[key])
-            if length == UNDEFINED_LENGTH:
-                raise self._fail(PIXEL_DATA, "a fragment of undefined length")
-            value = self._position + 8
-            head = buffer[value : value + min(length, ev.FRAGMENT_HEAD)]
-            if len(head) < length and len(head) < ev.FRAGMENT_HEAD:
-                return self._more(8 + min(length, ev.FRAGMENT_HEAD))
-            self._events.append((ev.FRAGMENT, "", "", self._start + value, length, head))
-            if not self._pass_value(value, length):
-                return False
-        return self._more(8)
-
-    def _other_than_fragment(self, tag: str) -> bool:
-        if tag != SEQUENCE_DELIMITER:
-            raise self._fail(PIXEL_DATA, "encapsulated Pixel Data holds something else than items")
-        self._events.append((ev.ENCAPSULATED_END, "", "", self.position, 0, b""))
+        else:
+            raise self._fail(tag, "a sequence holds something else than items")
         self._position += 8
-        self._step, self._end, self._delimited, self._encoding = self._stack.pop()
         return True

@@ -77,7 +77,8 @@ def tag_of(keyword: str) -> str | None:
     """Return the tag that a keyword names, None when PS3.6 has no such keyword."""
     from pydicom.datadict import tag_for_keyword  # noqa: PLC0415 - as above
 
-    tag = tag_for_keyword(keyword)
+    # Retired entries of PS3.6 that lost their name have an empty keyword.
+    tag = tag_for_keyword(keyword) if keyword else None
     return None if tag is None else f"{tag:08X}"
 
 

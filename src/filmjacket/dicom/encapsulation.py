@@ -40,9 +40,7 @@ def starts_frame(kind: Kind, head: bytes) -> bool:
     return head.startswith(_START_MARKERS.get(kind, ()))
 
 
-def frame_spans(
-    fragments: Fragments, frames: int, *, basic_table: bytes = b"", extended_table: bytes = b""
-) -> bytes:
+def frame_spans(fragments: Fragments, frames: int, *, basic_table: bytes = b"", extended_table: bytes = b"") -> bytes:
     """Return packed (offset, length) pairs of every frame, b"" when the frames cannot be told apart.
 
     The evidence in this order: one frame or one fragment a frame, then a table whose entries are fragments, then

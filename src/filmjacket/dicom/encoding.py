@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from struct import Struct
+from struct import Struct, pack
 from typing import TYPE_CHECKING
 
 from filmjacket.dicom.dictionary import vr_of
@@ -63,7 +63,10 @@ IMPLICIT_VRS = {signed: _ImplicitVrs(signed=signed) for signed in (False, True)}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoding:
-    """VR explicit or not, and byte order, with what reads it."""
+    """VR explicit or not, and byte order, with what reads it.
+
+    `item_key` is the tag of an item as bytes; with one of `sequence_starts` the value of a sequence begins.
+    """
 
     explicit: bool
     big_endian: bool
@@ -71,6 +74,8 @@ class Encoding:
     unpack_short: Callable[[bytes, int], tuple[bytes, bytes, int]]
     unpack_implicit: Callable[[bytes, int], tuple[bytes, int]]
     unpack_length: Callable[[bytes, int], tuple[int]]
+    item_key: bytes
+    sequence_starts: tuple[bytes, bytes]
 
     def __str__(self) -> str:
         return f"{'Explicit' if self.explicit else 'Implicit'} VR {'Big' if self.big_endian else 'Little'} Endian"
@@ -78,6 +83,7 @@ class Encoding:
 
 def _encoding(*, explicit: bool, big_endian: bool) -> Encoding:
     order = ">" if big_endian else "<"
+    item, end = (pack(order + "2H", 0xFFFE, element) for element in (0xE000, 0xE0DD))
     return Encoding(
         explicit,
         big_endian,
@@ -85,6 +91,8 @@ def _encoding(*, explicit: bool, big_endian: bool) -> Encoding:
         Struct(order + "4s2sH").unpack_from,
         Struct(order + "4sI").unpack_from,
         Struct(order + "I").unpack_from,
+        item,
+        (item, end),
     )
 
 

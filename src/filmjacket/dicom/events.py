@@ -18,15 +18,18 @@ SEQUENCE: Final = 3
 """The value of a sequence begins. The VR is UN when the sequence was hidden in one (PS3.5 6.2.2)."""
 SEQUENCE_END: Final = 4
 ITEM: Final = 5
-ITEM_END: Final = 6
-ENCAPSULATED: Final = 7
+"""An item of the innermost sequence begins; the next one, or the end of the sequence, ends it."""
+ENCAPSULATED: Final = 6
 """The value of encapsulated Pixel Data begins (PS3.5 A.4)."""
-OFFSET_TABLE: Final = 8
+OFFSET_TABLE: Final = 7
 """The first item of encapsulated Pixel Data, the Basic Offset Table; offset of its value."""
-FRAGMENT: Final = 9
+FRAGMENT: Final = 8
 """A further item; offset of its value, length, and its first bytes."""
-ENCAPSULATED_END: Final = 10
+ENCAPSULATED_END: Final = 9
 """The delimiter of encapsulated Pixel Data; offset of the delimiter."""
+
+ITEM_EVENT: Final[Event] = (ITEM, "", "", 0, 0, b"")
+SEQUENCE_END_EVENT: Final[Event] = (SEQUENCE_END, "", "", 0, 0, b"")
 
 FRAGMENT_HEAD: Final = 12
 """How many first bytes of a fragment are reported, enough for every start marker."""

@@ -42,8 +42,8 @@ class FileMeta:
         return None
 
 
-class MoreBytes(Exception):  # noqa: N818 - not an error: the parser's way to ask
-    """Not enough bytes yet; `count` from the start of the file are needed to get on."""
+class MoreBytes(Exception):
+    """Not an error but a question: `count` bytes from the start of the file are needed to get on."""
 
     def __init__(self, count: int) -> None:
         super().__init__(count)
@@ -101,7 +101,9 @@ def _elements(head: bytes, start: int, *, complete: bool) -> Iterator[tuple[str,
         if stop > len(head):
             if complete:
                 raise DicomError(
-                    "truncated: the file ends inside of its File Meta Information", section=_SECTION, offender=tag
+                    "truncated: the file ends inside of its File Meta Information",
+                    section=_SECTION,
+                    offender=tag,
                 )
             raise MoreBytes(stop + _HEADER)
         yield tag, vr, value, stop

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from filmjacket.dicom import events as ev
 from filmjacket.dicom import transfer_syntaxes
-from filmjacket.dicom.attributes import get_integer, get_text, get_texts
 from filmjacket.dicom.charset import DEFAULT_CHARSET, charset_of
-from filmjacket.dicom.data_set_scanner import PIXEL_REPRESENTATION, DataSetScanner
-from filmjacket.dicom.dictionary import private_vr, vr_of
-from filmjacket.dicom.encoding import IMPLICIT_LITTLE
+from filmjacket.dicom.dictionary import vr_of
 from filmjacket.dicom.file_meta import TRANSFER_SYNTAX_UID
+from filmjacket.dicom.inline_rule import INLINE_BINARY_BYTES, flows
 from filmjacket.dicom.layout import BulkValue, Layout, PixelLayout
 from filmjacket.dicom.limits import (
     MAX_DEPTH,
     MAX_EVENTS,
     MAX_HEADER_BYTES,
-    MAX_OFFSET_TABLE_BYTES,
     MAX_TEXT_BYTES,
     OverLimit,
 )
@@ -35,9 +32,9 @@ from filmjacket.dicom.pixel_layout import (
     native_layout,
 )
 from filmjacket.dicom.scanner import Scanner
+from filmjacket.dicom.unknown_vr import known_vr, scan_unknown_sequence
 from filmjacket.dicom.values import DECODERS
 from filmjacket.dicom.vr import BINARY_VRS, BULK_VRS
-from filmjacket.errors import DicomError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,17 +44,6 @@ if TYPE_CHECKING:
     from filmjacket.dicom.events import Event
 
 __all__ = ("BulkValue", "Header", "HeaderReader", "Layout", "PixelLayout", "ValueWarning", "read_header")
-
-INLINE_BINARY_BYTES = 1024
-"""Binary values up to this length are inline in metadata: an ICC profile or an overlay is worth a second request, a
-UID-sized private blob is not."""
-
-INLINE_TEXT_BYTES = 16_384
-"""Other values that may be bulk data (PS3.18 10.4.3.3.2) are inline up to this length, a contour of 500 points."""
-
-INLINE_BUDGET = 8 * 1024 * 1024
-"""In a header longer than this, everything above `INLINE_BINARY_BYTES` that may be bulk data is: structure sets with
-200 MB of contours stay storable in bounded memory."""
 
 MAX_WARNINGS = 100
 """Warnings that are kept of one file; more say nothing new."""
@@ -97,7 +83,7 @@ class HeaderReader:
     """
 
     def __init__(self) -> None:
-        self._scanner = Scanner(self._flows)
+        self._scanner = Scanner(flows)
         self._root: Attributes = {}
         self._bulk: dict[str, BulkValue] = {}
         self._warnings: list[ValueWarning] = []
@@ -112,17 +98,6 @@ class HeaderReader:
         self._big_endian = False
         # For each sequence around: what its items inherit and return to, its tag, its element, its items.
         self._levels: list[tuple[Attributes, Charset, bool, str, Element, list[Attributes]]] = []
-        self._handlers: dict[int, Callable[[str, str, int, int, bytes], None]] = {
-            ev.VALUE: self._take_special,
-            ev.FLOW: self._take_flow,
-            ev.SEQUENCE: self._open_sequence,
-            ev.SEQUENCE_END: self._close_sequence,
-            ev.ITEM: self._open_item,
-            ev.ENCAPSULATED: self._open_encapsulated,
-            ev.OFFSET_TABLE: self._take_table,
-            ev.FRAGMENT: self._take_fragment,
-            ev.ENCAPSULATED_END: self._close_encapsulated,
-        }
 
     def feed(self, chunk: bytes | memoryview) -> None:
         """Take the next bytes of the file."""
@@ -170,13 +145,11 @@ class HeaderReader:
             )
         if not self._levels:
             self._big_endian = self._scanner.encoding.big_endian
-        handlers, decoders = self._handlers, DECODERS
+        handlers, decoders = self._HANDLERS, DECODERS
         attributes, charset, big_endian = self._attributes, self._charset, self._big_endian
         for kind, tag, vr, offset, length, raw in events:
-            if kind == ev.ITEM_END:
-                continue
             if kind or vr in _CAREFUL_VRS or tag in _SPECIAL:
-                handlers[kind](tag, vr, offset, length, raw)
+                handlers[kind](self, tag, vr, offset, length, raw)
                 attributes, charset, big_endian = self._attributes, self._charset, self._big_endian
                 continue
             element, warning = decoders[vr](raw, charset, big_endian)
@@ -203,21 +176,6 @@ class HeaderReader:
         return {"vr": vr, "BulkDataURI": "/" + path}
 
     # -- values --------------------------------------------------------------------------------------------
-
-    def _flows(self, tag: str, vr: str, length: int) -> bool:
-        """Tell whether a value is too long for metadata. Must not depend on what of the events was taken yet."""
-        if self._scanner.kept > INLINE_BUDGET and vr in BULK_VRS:
-            return True
-        return self._flows_anywhere(tag, vr, length)
-
-    def _flows_anywhere(self, tag: str, vr: str, length: int) -> bool:
-        if tag in {EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS}:
-            return length > MAX_OFFSET_TABLE_BYTES
-        if vr == "UN":
-            vr = vr_of(tag) or vr
-        if vr in BINARY_VRS or tag in PIXEL_TAGS:
-            return length > INLINE_BINARY_BYTES
-        return length > (INLINE_TEXT_BYTES if vr in BULK_VRS else MAX_TEXT_BYTES)
 
     def _take_special(self, tag: str, vr: str, offset: int, length: int, raw: bytes) -> None:
         """Take a value that means more than itself."""
@@ -248,7 +206,7 @@ class HeaderReader:
         if tag == "FFFCFFFC":
             return
         if vr == "UN" and not self._big_endian:
-            known = self._known_vr(tag)
+            known = known_vr(tag, self._attributes, self._root)
             vr = known if known in BULK_VRS else vr
         if vr not in BULK_VRS:
             raise OverLimit(
@@ -279,17 +237,9 @@ class HeaderReader:
 
     # -- unknown VR (PS3.5 6.2.2) --------------------------------------------------------------------------
 
-    def _known_vr(self, tag: str) -> str:
-        """Return the VR of an element that was written as UN, from PS3.6 or a known private dictionary."""
-        known = vr_of(tag, signed=get_integer(self._root, PIXEL_REPRESENTATION) == 1)
-        if known is None:
-            creator = get_text(self._attributes, f"{tag[:4]}00{tag[4:6]}")
-            known = private_vr(creator, tag) if creator else None
-        return known or "UN"
-
     def _take_unknown(self, tag: str, offset: int, raw: bytes) -> None:
         """Take a value of VR UN: if its true VR is known, it is Implicit VR Little Endian (PS3.5 6.2.2)."""
-        known = self._known_vr(tag)
+        known = known_vr(tag, self._attributes, self._root)
         if known == "SQ" and self._take_unknown_sequence(tag, offset, raw):
             return
         element: Element | None = None
@@ -303,12 +253,8 @@ class HeaderReader:
 
     def _take_unknown_sequence(self, tag: str, offset: int, raw: bytes) -> bool:
         """Take the value of a sequence that was written as UN with its length, if it reads well."""
-        depth = MAX_DEPTH - len(self._levels)
-        scanner = DataSetScanner(IMPLICIT_LITTLE, self._flows_anywhere, offset=offset, max_depth=depth)
-        try:
-            scanner.begin_sequence(len(raw))
-            events = scanner.feed(raw) + scanner.finish()
-        except DicomError:
+        events = scan_unknown_sequence(raw, offset, depth=MAX_DEPTH - len(self._levels))
+        if events is None:
             return False
         self._open_sequence(tag, "UN", offset, len(raw), b"")
         self._take(events)
@@ -325,7 +271,8 @@ class HeaderReader:
 
     def _open_item(self, tag: str, vr: str, offset: int, length: int, raw: bytes) -> None:  # noqa: ARG002 - a handler
         _, self._charset, _, _, element, items = self._levels[-1]
-        self._attributes = item = {}
+        item: Attributes = {}
+        self._attributes = item
         items.append(item)
         element["Value"] = items
 
@@ -353,9 +300,7 @@ class HeaderReader:
         if value is None:
             return
         value.end(offset)
-        self._attributes[value.tag] = self._refer(
-            value.tag, value.vr, value.offset, value.length, encapsulated=True
-        )
+        self._attributes[value.tag] = self._refer(value.tag, value.vr, value.offset, value.length, encapsulated=True)
         if value.top:
             self._pixels = value
         self._encapsulated = None
@@ -383,6 +328,18 @@ class HeaderReader:
             if tag != "00020000":
                 meta[tag] = DECODERS[vr](raw, DEFAULT_CHARSET, False)[0] or {"vr": vr}  # noqa: FBT003 - one table, one signature
         return meta
+
+    _HANDLERS: ClassVar[dict[int, Callable[[HeaderReader, str, str, int, int, bytes], None]]] = {
+        ev.VALUE: _take_special,
+        ev.FLOW: _take_flow,
+        ev.SEQUENCE: _open_sequence,
+        ev.SEQUENCE_END: _close_sequence,
+        ev.ITEM: _open_item,
+        ev.ENCAPSULATED: _open_encapsulated,
+        ev.OFFSET_TABLE: _take_table,
+        ev.FRAGMENT: _take_fragment,
+        ev.ENCAPSULATED_END: _close_encapsulated,
+    }
 
 
 def read_header(content: bytes) -> Header:

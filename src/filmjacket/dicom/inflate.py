@@ -26,7 +26,7 @@ class Inflater:
         self._limit = limit
         self._total = 0
 
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
+    def feed(self, chunk: bytes | memoryview) -> Iterator[bytes]:
         """Yield what the next bytes of the stream inflate to."""
         # Bytes behind the end of the stream are padding (PS3.5 A.5) and are ignored.
         while not self._stream.eof:

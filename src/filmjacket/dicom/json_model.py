@@ -54,9 +54,7 @@ def _parse(document: bytes) -> object:
     try:
         # orjson checks UTF-8, surrogates and depth; only the standard library shows members that are twice.
         orjson.loads(document)
-        return cast(
-            "object", json.loads(document, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-        )
+        return cast("object", json.loads(document, object_pairs_hook=_unique, parse_constant=_refuse_constant))
     except (ValueError, RecursionError) as error:
         position = f" at byte {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         raise DicomError(

@@ -80,9 +80,7 @@ class Layout:
                     pixel.frames,
                     pixel.frame_bits,
                 ],
-                "bulk": [
-                    [value.path, value.vr, value.offset, value.length, value.encapsulated] for value in self.bulk
-                ],
+                "bulk": [[value.path, value.vr, value.offset, value.length, value.encapsulated] for value in self.bulk],
             },
             separators=(",", ":"),
         ).encode()

@@ -51,11 +51,11 @@ class EncapsulatedValue:
             return
         if len(self.fragments) >= MAX_FRAGMENTS:
             raise OverLimit(
-                f"Pixel Data has more than {MAX_FRAGMENTS} fragments", section="PS3.5 A.4", offender="PixelData"
+                f"Pixel Data has more than {MAX_FRAGMENTS} fragments",
+                section="PS3.5 A.4",
+                offender="PixelData",
             )
-        self.fragments.add(
-            offset - 8, length, starts=syntax is not None and starts_frame(syntax.kind, head)
-        )
+        self.fragments.add(offset - 8, length, starts=syntax is not None and starts_frame(syntax.kind, head))
 
     def end(self, offset: int) -> None:
         """Take the offset of the sequence delimiter."""
@@ -89,9 +89,7 @@ def native_frame_bits(attributes: Attributes) -> int:
     return max(rows * columns * samples * bits, 0)
 
 
-def native_layout(
-    attributes: Attributes, tag: str, vr: str, offset: int, length: int
-) -> tuple[PixelLayout, str]:
+def native_layout(attributes: Attributes, tag: str, vr: str, offset: int, length: int) -> tuple[PixelLayout, str]:
     """Return the layout of a native value and a warning when it is too short for its frames."""
     frames = number_of_frames(attributes)
     bits = native_frame_bits(attributes)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from filmjacket.dicom import events as ev
-from filmjacket.dicom.limits import MAX_DEPTH, OverLimit
 from filmjacket.errors import DicomError
 
 if TYPE_CHECKING:
@@ -16,6 +15,9 @@ if TYPE_CHECKING:
 
 SECTION = "PS3.5 7"
 
+Step: TypeAlias = "Callable[[Any], bool]"
+"""Takes the scanner."""
+
 _ENDLESS = 1 << 62  # beyond every file: the end of a container that has none
 _MAX_WARNINGS = 100  # more say nothing new, and their number must not be the sender's choice
 
@@ -23,15 +25,15 @@ _MAX_WARNINGS = 100  # more say nothing new, and their number must not be the se
 class ScanBuffer:
     """Feeds a subclass, whose steps read from `_buffer` at `_position` and return whether they got on.
 
+    Steps are functions, not bound methods, so that a scanner is no reference cycle that waits for the collector.
     A step that lacks bytes says how many it needs (`_more`) and is called again from where it was. `_start` is the
     offset of the first byte of the buffer.
     """
 
-    def __init__(self, encoding: Encoding, *, offset: int, pass_through: bool, max_depth: int) -> None:
+    def __init__(self, encoding: Encoding, first_step: Step, *, offset: int, pass_through: bool) -> None:
         self.warnings: list[ev.ScanWarning] = []
         self.flowed = 0
         self._pass_through = pass_through
-        self._max_depth = max_depth
         self._events: list[Event] = []
         self._pieces: list[bytes] = []
         self._held = 0
@@ -39,18 +41,15 @@ class ScanBuffer:
         self._buffer = b""
         self._position = 0
         self._start = offset
+        self._offset = offset
         self._skip = 0
         self._ended = False
         # The innermost container: what reads its next part, where it ends, whether a delimiter ends it.
-        self._stack: list[tuple[Callable[[], bool], int, bool, Encoding]] = []
+        self._stack: list[tuple[Step, int, bool, Encoding]] = []
         self._end = _ENDLESS
         self._delimited = False
         self._encoding = encoding
-        self._step: Callable[[], bool] = self._first_step
-
-    def _first_step(self) -> bool:
-        """Read what comes first; the other steps follow from it."""
-        raise NotImplementedError
+        self._step: Step = first_step
 
     @property
     def position(self) -> int:
@@ -59,7 +58,8 @@ class ScanBuffer:
 
     def feed(self, chunk: bytes | memoryview) -> list[Event]:
         """Take the next bytes and return what became known by them."""
-        self._events = events = []
+        events: list[Event] = []
+        self._events = events
         if self._skip:
             chunk = self._feed_value(chunk)
         if chunk:
@@ -71,7 +71,8 @@ class ScanBuffer:
 
     def finish(self) -> list[Event]:
         """Say that there are no more bytes; DicomError when something is missing."""
-        self._events = events = []
+        events: list[Event] = []
+        self._events = events
         self._ended = True
         self._run()
         if self._skip or self._stack or self._held:
@@ -81,7 +82,7 @@ class ScanBuffer:
     def _run(self) -> None:
         self._buffer = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._needed = 1
-        while self._step():
+        while self._step(self):
             pass
         rest = self._buffer[self._position :]
         self._start += self._position
@@ -119,9 +120,7 @@ class ScanBuffer:
         stop = value + length
         held = min(stop, len(self._buffer))
         if self._pass_through and held > value:
-            self._events.append(
-                (ev.DATA, "", "", self._start + value, held - value, self._buffer[value:held])
-            )
+            self._events.append((ev.DATA, "", "", self._start + value, held - value, self._buffer[value:held]))
         self._position = held
         self._skip = stop - held
         return self._skip == 0
@@ -135,13 +134,13 @@ class ScanBuffer:
         self._start += taken
         return chunk[taken:]
 
-    def _push(self, step: Callable[[], bool], end: int | None = None) -> None:
+    @property
+    def kept(self) -> int:
+        """Bytes used so far that did not flow through."""
+        return self._start + self._position - self._offset - self.flowed
+
+    def _enter(self, step: Step, end: int | None) -> None:
         """Enter a container that ends at an offset, or with a delimiter."""
-        # A sequence and its item are two containers.
-        if len(self._stack) >= 2 * self._max_depth:
-            raise OverLimit(
-                f"sequences are nested deeper than {MAX_DEPTH} levels", section=SECTION, offender="data set"
-            )
         if end is not None and end > self._end:
             raise self._fail("", "a sequence or item runs past the end of what it is in")
         self._stack.append((self._step, self._end, self._delimited, self._encoding))
@@ -150,8 +149,6 @@ class ScanBuffer:
         if end is not None:
             self._end = end
 
-    def _close(self, kind: int) -> bool:
+    def _leave(self) -> None:
         """Leave the innermost container."""
-        self._events.append((kind, "", "", self.position, 0, b""))
         self._step, self._end, self._delimited, self._encoding = self._stack.pop()
-        return True

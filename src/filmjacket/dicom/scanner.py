@@ -22,8 +22,9 @@ from filmjacket.dicom.inflate import Inflater
 from filmjacket.errors import DicomError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+    from filmjacket.dicom.data_set_scanner import FlowRule
     from filmjacket.dicom.encoding import Encoding
     from filmjacket.dicom.events import Event
 
@@ -45,7 +46,7 @@ class Scanner:
     now and then is not what File Meta Information says.
     """
 
-    def __init__(self, flows: Callable[[str, str, int], bool], *, pass_through: bool = False) -> None:
+    def __init__(self, flows: FlowRule, *, pass_through: bool = False) -> None:
         self.meta = FileMeta((), 0, ())
         self.transfer_syntax = ""
         self.encoding: Encoding = EXPLICIT_LITTLE
@@ -67,8 +68,7 @@ class Scanner:
     @property
     def kept(self) -> int:
         """Bytes of the data set that did not flow through."""
-        scanner = self._data_set
-        return scanner.position - self.data_set_offset - scanner.flowed if scanner else 0
+        return self._data_set.kept if self._data_set else 0
 
     def feed(self, chunk: bytes | memoryview) -> Iterator[list[Event]]:
         """Take the next bytes of the file; yield what became known, piece by piece."""

@@ -7,6 +7,7 @@ members, numbers in the range of their VR. Anything else is refused with the tag
 from __future__ import annotations
 
 import math
+import re
 import sys
 from binascii import Error as Base64Error
 from binascii import a2b_base64
@@ -34,6 +35,8 @@ _INTEGER_RANGES = {
     "US": (0, 2**16 - 1),
     "UV": (0, 2**64 - 1),
 }
+# Integers of 64 bits may come as text (PS3.18 F.2.3.1).
+_WIDE_INTEGER = re.compile(r"-?[0-9]{1,20}")
 # The largest finite numbers of IEEE 754 single and double precision.
 _FLOAT_LIMITS = {"FL": (2 - 2**-23) * 2.0**127, "FD": sys.float_info.max}
 
@@ -61,9 +64,7 @@ def check_attributes(document: object) -> Attributes:
     while pending:
         source, target, depth = pending.pop()
         if not is_object(source):
-            raise DicomError(
-                "a data set is a JSON object with a member per attribute", section="PS3.18 F.2.2"
-            )
+            raise DicomError("a data set is a JSON object with a member per attribute", section="PS3.18 F.2.2")
         if depth > MAX_DEPTH:
             raise DicomError(f"sequences are nested deeper than {MAX_DEPTH} levels", section="PS3.5 7.5")
         for key, member in source.items():
@@ -89,9 +90,7 @@ def _check_element(tag: str, member: object) -> tuple[Element, list[Any]]:
     """Return one attribute object, and the items still to be checked when it is a sequence."""
     if not is_object(member):
         raise refusal(tag, "an attribute is an object", '{"vr": "LO", "Value": ["text"]}')
-    row = VALUE_REPRESENTATIONS.get(
-        cast("str", member.get("vr")) if isinstance(member.get("vr"), str) else ""
-    )
+    row = VALUE_REPRESENTATIONS.get(cast("str", member.get("vr")) if isinstance(member.get("vr"), str) else "")
     if row is None:
         raise refusal(tag, '"vr" is missing or none of PS3.5 6.2')
     present = [name for name in _CONTENT if member.get(name) is not None]
@@ -107,9 +106,7 @@ def _check_element(tag: str, member: object) -> tuple[Element, list[Any]]:
     return element, []
 
 
-def _check_value(
-    tag: str, row: ValueRepresentation, value: object, element: Element
-) -> tuple[Element, list[Any]]:
+def _check_value(tag: str, row: ValueRepresentation, value: object, element: Element) -> tuple[Element, list[Any]]:
     if not is_array(value):
         raise refusal(tag, '"Value" is an array')
     if row.json is JsonKind.SEQUENCE:
@@ -148,16 +145,14 @@ def _check_text(tag: str, row: ValueRepresentation, value: object) -> str | None
     if not isinstance(value, str):
         raise refusal(tag, f"values of {row.name} are strings", section="PS3.18 F.2.3")
     if row.splits and "\\" in value:
-        raise refusal(
-            tag, "a backslash separates values, make them members of the array", section="PS3.5 6.2"
-        )
+        raise refusal(tag, "a backslash separates values, make them members of the array", section="PS3.5 6.2")
     return value or None
 
 
 def _check_number_text(tag: str, row: ValueRepresentation, value: object) -> int | float | str | None:
     if isinstance(value, str) or value is None:
         text = _check_text(tag, row, value)
-        stripped = text.strip() if text else None
+        stripped = (text.strip(" ") or None) if text else None
         # What a number holds exactly enough becomes one, as in our own reader.
         number = parse_decimal(stripped) if stripped else None
         return stripped if number is None else number
@@ -176,12 +171,7 @@ def _check_number(tag: str, row: ValueRepresentation, value: object) -> int | fl
         if abs(number) > _FLOAT_LIMITS[row.name]:
             raise refusal(tag, f"a value is outside the range of {row.name}", section="PS3.5 6.2")
         return float(number)
-    if (
-        isinstance(value, str)
-        and row.name in {"SV", "UV"}
-        and value.lstrip("-").isdecimal()
-        and len(value) < 24
-    ):
+    if isinstance(value, str) and row.name in {"SV", "UV"} and _WIDE_INTEGER.fullmatch(value):
         value = int(value)
     number = _check_finite(tag, row, value)
     if isinstance(number, float) and not number.is_integer():
@@ -203,9 +193,7 @@ def _check_finite(tag: str, row: ValueRepresentation, value: object) -> int | fl
 def _check_tag_value(tag: str, row: ValueRepresentation, value: object) -> str:
     parsed = parse_tag(value) if isinstance(value, str) else None
     if parsed is None:
-        raise refusal(
-            tag, f"values of {row.name} are strings of 8 hexadecimal digits", section="PS3.18 F.2.3"
-        )
+        raise refusal(tag, f"values of {row.name} are strings of 8 hexadecimal digits", section="PS3.18 F.2.3")
     return parsed
 
 

@@ -108,9 +108,7 @@ _JPEG_PROCESSES = {
 _JPEG_CURRENT = {50, 51, 57, 70}
 
 _ROWS: tuple[TransferSyntax, ...] = (
-    TransferSyntax(
-        IMPLICIT_VR_LITTLE_ENDIAN, "Implicit VR Little Endian", Kind.UNCOMPRESSED, _OCTETS, explicit=False
-    ),
+    TransferSyntax(IMPLICIT_VR_LITTLE_ENDIAN, "Implicit VR Little Endian", Kind.UNCOMPRESSED, _OCTETS, explicit=False),
     TransferSyntax(EXPLICIT_VR_LITTLE_ENDIAN, "Explicit VR Little Endian", Kind.UNCOMPRESSED, _OCTETS),
     _compressed("1.98", "Encapsulated Uncompressed Explicit VR Little Endian", Kind.UNCOMPRESSED, _OCTETS),
     TransferSyntax(
@@ -129,15 +127,11 @@ _ROWS: tuple[TransferSyntax, ...] = (
         retired=True,
     ),
     *(
-        _compressed(
-            f"4.{number}", name, Kind.JPEG, "image/jpeg", lossy=lossy, retired=number not in _JPEG_CURRENT
-        )
+        _compressed(f"4.{number}", name, Kind.JPEG, "image/jpeg", lossy=lossy, retired=number not in _JPEG_CURRENT)
         for number, (name, lossy) in _JPEG_PROCESSES.items()
     ),
     _compressed("4.80", "JPEG-LS Lossless Image Compression", Kind.JPEG_LS, "image/jls"),
-    _compressed(
-        "4.81", "JPEG-LS Lossy (Near-Lossless) Image Compression", Kind.JPEG_LS, "image/jls", lossy=True
-    ),
+    _compressed("4.81", "JPEG-LS Lossy (Near-Lossless) Image Compression", Kind.JPEG_LS, "image/jls", lossy=True),
     _compressed("4.90", "JPEG 2000 Image Compression (Lossless Only)", Kind.JPEG_2000, "image/jp2"),
     _compressed("4.91", "JPEG 2000 Image Compression", Kind.JPEG_2000, "image/jp2", lossy=True),
     _compressed(
@@ -155,9 +149,7 @@ _ROWS: tuple[TransferSyntax, ...] = (
     ),
     # JPIP instances hold no pixels but a URL (PS3.5 A.6, A.7, A.11, A.12); the deflated ones deflate the data set.
     TransferSyntax("1.2.840.10008.1.2.4.94", "JPIP Referenced", Kind.JPIP, None, lossy=True),
-    TransferSyntax(
-        "1.2.840.10008.1.2.4.95", "JPIP Referenced Deflate", Kind.JPIP, None, deflated=True, lossy=True
-    ),
+    TransferSyntax("1.2.840.10008.1.2.4.95", "JPIP Referenced Deflate", Kind.JPIP, None, deflated=True, lossy=True),
     *_video(100, "MPEG2 Main Profile / Main Level", Kind.MPEG2, "video/mpeg"),
     *_video(101, "MPEG2 Main Profile / High Level", Kind.MPEG2, "video/mpeg"),
     *_video(102, "MPEG-4 AVC/H.264 High Profile / Level 4.1", Kind.H264, "video/mp4"),

@@ -211,9 +211,7 @@ def _make_binary_number(vr: str, code: str) -> Decoder:
         if floating and not all(map(isfinite, values)):
             return None, None
         if wide:
-            values = [
-                value if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER else str(value) for value in values
-            ]
+            values = [value if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER else str(value) for value in values]
         return {"vr": vr, "Value": list(values)}, None
 
     return decode
@@ -255,11 +253,7 @@ def _make_binary(vr: str) -> Decoder:
 def _is_uid(text: str) -> bool:
     # Zeros before a component are tolerated here: real devices write them.
     return (
-        len(text) <= 64
-        and text.replace(".", "").isdigit()
-        and ".." not in text
-        and text[0] != "."
-        and text[-1] != "."
+        len(text) <= 64 and text.replace(".", "").isdigit() and ".." not in text and text[0] != "." and text[-1] != "."
     )
 
 

@@ -118,9 +118,7 @@ _ROWS = (
     _text("PN", MatchingKind.WILDCARD),
     _text("SH", MatchingKind.WILDCARD),
     _binary_number("SL", 4),
-    ValueRepresentation(
-        "SQ", JsonKind.SEQUENCE, MatchingKind.SEQUENCE, long_length=True, padding=b"", splits=False
-    ),
+    ValueRepresentation("SQ", JsonKind.SEQUENCE, MatchingKind.SEQUENCE, long_length=True, padding=b"", splits=False),
     _binary_number("SS", 2),
     _text("ST", MatchingKind.WILDCARD),
     _binary_number("SV", 8, long_length=True),

@@ -70,9 +70,7 @@ BulkContent: TypeAlias = bytes | BulkStream | EncapsulatedFrames
 BulkSource: TypeAlias = "Callable[[str], BulkContent]"
 
 
-def write_file(
-    attributes: Attributes, *, transfer_syntax: str, bulk: BulkSource | None = None
-) -> Iterator[bytes]:
+def write_file(attributes: Attributes, *, transfer_syntax: str, bulk: BulkSource | None = None) -> Iterator[bytes]:
     """Yield a Part 10 file; `bulk` gives the content that a BulkDataURI stands for.
 
     `transfer_syntax` is Explicit VR Little Endian, its deflated form, or an encapsulated one. DicomError

@@ -78,10 +78,7 @@ def _opening(attributes: Attributes, tag: str, element: Element) -> str:
         if creator is None:
             # Nobody reserved the block: the tag is all there is to tell.
             return head + ">"
-        return (
-            f'<DicomAttribute tag="{tag[:4]}00{tag[6:]}" vr="{element["vr"]}"'
-            f" privateCreator={_quote(creator)}>"
-        )
+        return f'<DicomAttribute tag="{tag[:4]}00{tag[6:]}" vr="{element["vr"]}" privateCreator={_quote(creator)}>'
     keyword = keyword_of(tag)
     return f'{head} keyword="{keyword}">' if keyword else head + ">"
 
@@ -100,11 +97,7 @@ def _value(number: int, value: object) -> str:
 
 
 def _person_name(number: int, value: dict[str, str] | None) -> str:
-    groups = (
-        f"<{name}>{_components(value[name])}</{name}>"
-        for name in PERSON_NAME_GROUPS
-        if value and name in value
-    )
+    groups = (f"<{name}>{_components(value[name])}</{name}>" for name in PERSON_NAME_GROUPS if value and name in value)
     return f'<PersonName number="{number}">{"".join(groups)}</PersonName>'
 
 

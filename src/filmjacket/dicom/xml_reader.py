@@ -257,5 +257,5 @@ def _parse_number(text: str, *, wide: bool) -> int | float | str:
     number = parse_decimal(text) if text else None
     if number is None and not wide:
         # More digits than an integer of JSON holds are fine for FL and FD.
-        number = float(text) if text.lstrip("+-").isdecimal() else None
+        number = float(text) if text.lstrip("+-").isdecimal() and text.isascii() else None
     return text if number is None else number

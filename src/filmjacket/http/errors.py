@@ -77,8 +77,13 @@ def on_http_exception(_request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = tuple(headers.get("Allow", "").split(", "))
         return problem(
-            405, "method-not-allowed", "This resource does not have this method.",
-            section="8.5", offender="method", accepted=allowed, headers=headers,
+            405,
+            "method-not-allowed",
+            "This resource does not have this method.",
+            section="8.5",
+            offender="method",
+            accepted=allowed,
+            headers=headers,
         )
     if error.status_code == HTTPStatus.NOT_FOUND:
         return problem(404, "not-found", "No resource of this server has this path.", section="10.1")

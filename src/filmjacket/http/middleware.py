@@ -18,7 +18,14 @@ log = structlog.stdlib.get_logger("filmjacket.access")
 
 ALLOWED_METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 EXPOSED_HEADERS = (
-    "Content-Location", "Content-Range", "ETag", "Link", "Location", "Retry-After", "Warning", "X-Request-Id",
+    "Content-Location",
+    "Content-Range",
+    "ETag",
+    "Link",
+    "Location",
+    "Retry-After",
+    "Warning",
+    "X-Request-Id",
 )
 
 

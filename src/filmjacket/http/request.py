@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, cast
-from urllib.parse import unquote
 
 from filmjacket.archive.refs import ResourceRef
 from filmjacket.errors import UriTooLong
-from filmjacket.web.accept import parse_accept
-from filmjacket.web.forwarded import base_url, parse_forwarded
+from filmjacket.web.accept import accept_parameter, parse_accept
+from filmjacket.web.forwarded import base_url, forwarded_origin
 from filmjacket.web.targets import parse_uid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from starlette.requests import Request
 
     from filmjacket.http.context import Context
@@ -40,15 +36,9 @@ def preferences_of(request: Request) -> Preferences:
     headers = request.headers.getlist("accept")
     return parse_accept(
         ", ".join(headers) if headers else None,
-        _accept_parameter(raw_query(request)),
+        accept_parameter(raw_query(request)),
         strict=context_of(request).settings.strict_accept,
     )
-
-
-def _accept_parameter(query: bytes) -> tuple[str, ...] | None:
-    """Values of the `accept` parameter; a `+` in a query is a plus sign (8.3). None if it is not there."""
-    values = [value for name, _, value in (part.partition(b"=") for part in query.split(b"&")) if name == b"accept"]
-    return tuple(unquote(value.decode("latin-1")) for value in values) or None
 
 
 def ref_of(request: Request) -> ResourceRef:
@@ -61,25 +51,12 @@ def base_url_of(request: Request) -> str:
     """Public base URL of the service, without a trailing slash: configured, forwarded by a trusted peer, or own."""
     settings = context_of(request).settings
     server = cast("tuple[str, int | str | None] | None", request.scope.get("server"))
-    listening = server[1] if server else None
     peer = request.client.host if request.client else None
-    forwarded = parse_forwarded(request.headers) if is_trusted(peer, settings.trusted_proxies) else None
     return base_url(
         scheme=str(request.scope["scheme"]),
-        host_header=request.headers.get("host"),
-        listening_port=int(listening or settings.port),
-        root_path=settings.base_path,
-        forwarded=forwarded,
-        configured=settings.public_url and settings.public_url + settings.base_path,
+        host=request.headers.get("host"),
+        listening=(str(server[0]), int(server[1] or settings.port)) if server else (settings.host, settings.port),
+        path=settings.base_path,
+        forwarded=forwarded_origin(request.headers, peer=peer, trusted=settings.trusted_proxies),
+        configured=settings.public_url,
     )
-
-
-def is_trusted(peer: str | None, networks: Sequence[str]) -> bool:
-    """Whether a peer's `Forwarded` headers may be believed."""
-    if peer is None or not networks:
-        return False
-    try:
-        address = ip_address(peer)
-    except ValueError:
-        return False
-    return any(address in ip_network(network, strict=False) for network in networks)

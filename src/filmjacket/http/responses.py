@@ -20,32 +20,35 @@ log = structlog.stdlib.get_logger("filmjacket.http")
 
 T = TypeVar("T")
 READ_BEFORE_HEADERS = 2**20
+"""Downloads up to this size are read in the first thread hop; larger ones keep as little as possible, since a slow
+reader holds it until the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A download whose first bytes are read, so that most faults still have a proper status."""
+    """A download whose first bytes are read, so that most faults still have a proper status.
+
+    `length` is the Content-Length: announced by the download, or counted when everything is read already.
+    """
 
     download: Download
-    first: tuple[bytes, ...]
+    first: list[bytes]
     rest: Iterator[bytes] | None
-
-    @property
-    def length(self) -> int | None:
-        """Content-Length: announced by the download, or counted when everything is read already."""
-        return sum(map(len, self.first)) if self.rest is None else self.download.length
+    length: int | None
 
 
 def begin(download: Download) -> Begun:
-    """Read the first megabyte of a download, all of a small one; call it in a lane."""
+    """Read the first bytes of a download, all of a small one; call it in a lane."""
+    small = download.length is None or download.length <= READ_BEFORE_HEADERS
+    enough = READ_BEFORE_HEADERS if small else 0
     first: list[bytes] = []
     size = 0
     for chunk in download.chunks:
         first.append(chunk)
         size += len(chunk)
-        if size > READ_BEFORE_HEADERS:
-            return Begun(download, tuple(first), download.chunks)
-    return Begun(download, tuple(first), None)
+        if size > enough:
+            return Begun(download, first, download.chunks, download.length)
+    return Begun(download, first or [b""], None, size)
 
 
 async def start_download(lanes: Lanes, function: Callable[[], Download], *, status: int = 200) -> DownloadResponse:
@@ -81,21 +84,18 @@ class DownloadResponse(Response):
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
-        last = len(self._begun.first) - 1
-        for number, chunk in enumerate(self._begun.first):
-            more = self._begun.rest is not None or number < last
-            await send({"type": "http.response.body", "body": chunk, "more_body": more})
-        if self._begun.rest is None:
-            if not self._begun.first:
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-            return
-        await self._send_rest(self._begun.rest, send)
+        first, rest = self._begun.first, self._begun.rest
+        while first:
+            chunk = first.pop(0)
+            await send({"type": "http.response.body", "body": chunk, "more_body": bool(first) or rest is not None})
+        if rest is not None:
+            await self._send_rest(rest, send)
 
     async def _send_rest(self, rest: Iterator[bytes], send: Send) -> None:
         try:
             async for chunk in self._lanes.stream(rest):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        except Exception as error:
-            log.error("download_aborted", exc_info=error)
+        except Exception:
+            log.exception("download_aborted")
             raise
         await send({"type": "http.response.body", "body": b"", "more_body": False})

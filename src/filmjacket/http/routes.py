@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from starlette.responses import Response
 from starlette.routing import Route
 
 from filmjacket.http import health, studies
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
+    from starlette.responses import Response
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -61,7 +61,8 @@ def routes(base_path: str) -> list[Route]:
     for row in STUDIES_SERVICE:
         templates.setdefault(row.template, {})[row.method] = row
     table = [
-        Route(base_path + template, _by_method(rows), methods=[*rows, "OPTIONS"]) for template, rows in templates.items()
+        Route(base_path + template, _by_method(rows), methods=[*rows, "OPTIONS"])
+        for template, rows in templates.items()
     ]
     return [
         *table,
@@ -79,8 +80,13 @@ def _by_method(rows: dict[str, Row]) -> Endpoint:
         row = rows.get(method)
         if row is None:
             return problem(
-                501, "not-implemented", "Retrieve Capabilities is not available yet.",
-                section="8.9", offender="method", accepted=tuple(allow.split(", ")), headers={"Allow": allow},
+                501,
+                "not-implemented",
+                "Retrieve Capabilities is not available yet.",
+                section="8.9",
+                offender="method",
+                accepted=tuple(allow.split(", ")),
+                headers={"Allow": allow},
             )
         request.scope["route_name"] = row.name
         return await row.endpoint(request)

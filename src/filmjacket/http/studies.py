@@ -68,7 +68,12 @@ async def retrieve(request: Request) -> Response:
     """Retrieve Study, Series or Instance (10.4.1.1.1)."""
     context = context_of(request)
     function = partial(
-        retrieve_instances, context.index, context.blobs, ref_of(request), preferences_of(request), base_url_of(request)
+        retrieve_instances,
+        context.index,
+        context.blobs,
+        ref_of(request),
+        preferences_of(request),
+        base_url_of(request),
     )
     return await start_download(context.lanes, function)
 

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
     from filmjacket.index.rows import Prepared
 
-_STUDY_BY_SOP = select(sop_instances.c.sop_uid, sop_instances.c.study_uid).where(
-    one_of(sop_instances.c.sop_uid)
-)
+_STUDY_BY_SOP = select(sop_instances.c.sop_uid, sop_instances.c.study_uid).where(one_of(sop_instances.c.sop_uid))
 _PRESENT_BY_SOP = select(
     instances.c.sop_uid,
     instances.c.study_uid,
@@ -57,9 +55,7 @@ class Plan:
 
 def find_present(connection: Connection, sop_uids: set[str]) -> dict[str, Present]:
     """Return the stored instances with one of the SOP Instance UIDs, wherever they are."""
-    study_of = {
-        row.sop_uid: row.study_uid for row in select_keys(connection, _STUDY_BY_SOP, sorted(sop_uids))
-    }
+    study_of = {row.sop_uid: row.study_uid for row in select_keys(connection, _STUDY_BY_SOP, sorted(sop_uids))}
     present: dict[str, Present] = {}
     for some in portions(sorted(study_of)):
         parameters = {"keys": some, "studies": sorted({study_of[uid] for uid in some})}

@@ -19,7 +19,7 @@ from sqlalchemy.pool import QueuePool
 from filmjacket.errors import OutOfStorage, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from sqlalchemy import Connection, Engine
 
@@ -63,7 +63,7 @@ class Database:
             _prepare_sqlite(self._reader, begin="BEGIN", cache_kibibytes=4_096)
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> Generator[Connection]:
         """Give a connection whose statements all see the same state."""
         try:
             with self._reader.connect() as connection:

@@ -115,14 +115,12 @@ def load_series(connection: Connection, keys: set[tuple[str, str]]) -> dict[tupl
     return found
 
 
-def rebuild(
-    connection: Connection, entity: Entity, condition: ColumnElement[bool], tags: frozenset[str]
-) -> None:
+def rebuild(connection: Connection, entity: Entity, condition: ColumnElement[bool], tags: frozenset[str]) -> None:
     """Build the attributes of a study or series from the instances it has, in the order of their UIDs."""
     entity.source_sop_uid = ""
     statement = select(instances.c.sop_uid, instances.c.metadata).where(condition)
     for row in connection.execute(statement.order_by(instances.c.sop_uid)):
-        document = cast("Attributes", orjson.loads(rows.decompress(row.metadata)))
+        document = cast("Attributes", orjson.loads(rows.unpack_document(row.metadata)))
         entity.take(row.sop_uid, rows.select(document, tags), replaces=False)
 
 

@@ -24,7 +24,7 @@ class _Entry(Generic[_Request, _Result]):
     def __init__(self, request: _Request) -> None:
         self.request = request
         self.result: list[_Result] = []
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
         self.leads = False
         self.wake = threading.Event()
 
@@ -32,9 +32,7 @@ class _Entry(Generic[_Request, _Result]):
 class GroupCommit(Generic[_Request, _Result]):
     """Runs `commit` for groups of requests, one group at a time, each caller getting its own result."""
 
-    def __init__(
-        self, commit: Callable[[Sequence[_Request]], Sequence[_Result]], *, largest_group: int
-    ) -> None:
+    def __init__(self, commit: Callable[[Sequence[_Request]], Sequence[_Result]], *, largest_group: int) -> None:
         self._commit = commit
         self._largest_group = largest_group
         self._mutex = threading.Lock()
@@ -82,16 +80,17 @@ class GroupCommit(Generic[_Request, _Result]):
                     self._writing = False
                     self._idle.notify_all()
             for entry in group:
+                if not entry.result and entry.error is None:
+                    entry.error = Unavailable("The index was interrupted while storing.")
                 if not entry.leads:
                     entry.wake.set()
 
     def _run(self, group: Sequence[_Entry[_Request, _Result]]) -> None:
         try:
             results = self._commit([entry.request for entry in group])
-        except BaseException as error:
-            if len(group) == 1 or not isinstance(error, Exception):
-                for entry in group:
-                    entry.error = error
+        except Exception as error:  # noqa: BLE001 - raised again in the thread of the caller it belongs to
+            if len(group) == 1:
+                group[0].error = error
                 return
             # One request must not fail the others that happened to share its transaction.
             for entry in group:

@@ -11,7 +11,7 @@ from sqlalchemy import and_, bindparam, select, tuple_
 from filmjacket.archive.records import BlobRef, InstanceMetadata, StoredInstance
 from filmjacket.dicom.header import Layout
 from filmjacket.errors import NotFound
-from filmjacket.index.rows import decompress
+from filmjacket.index.rows import unpack_document
 from filmjacket.index.schema import FRAMES_PER_CHUNK, SPAN_BYTES, frame_chunks, instances, series
 from filmjacket.index.unit import one_of, portions, select_keys
 
@@ -69,9 +69,7 @@ def find_instances(connection: Connection, ref: ResourceRef) -> list[StoredInsta
     return [_stored(row) for row in connection.execute(statement, _parameters(ref))]
 
 
-def find_frame_spans(
-    connection: Connection, instance: StoredInstance, frames: Sequence[int]
-) -> list[tuple[int, int]]:
+def find_frame_spans(connection: Connection, instance: StoredInstance, frames: Sequence[int]) -> list[tuple[int, int]]:
     """Return offset and length of each 1-based frame; raises `NotFound` for one that is not there."""
     wanted = sorted({(number - 1) // FRAMES_PER_CHUNK for number in frames if number >= 1})
     chunks: dict[int, bytes] = {}
@@ -115,7 +113,7 @@ def metadata_batches(database: Database, ref: ResourceRef, batch: int) -> Iterat
 
 def documents_of(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[str, bytes]:
     """Return the metadata documents of instances named by study and own UID, by the latter."""
-    return {row.sop_uid: decompress(row.metadata) for row in _documents(connection, keys)}
+    return {row.sop_uid: unpack_document(row.metadata) for row in _documents(connection, keys)}
 
 
 def blob_batches(database: Database, batch: int) -> Iterator[list[tuple[str, BlobRef]]]:
@@ -158,11 +156,7 @@ def _below(what: str, *, given: tuple[bool, bool, bool]) -> Select[*tuple[Any, .
     statement = select(*columns[what])
     names = ("study_uid", "series_uid", "sop_uid")
     statement = statement.where(
-        *(
-            instances.c[name] == bindparam(name)
-            for name, is_given in zip(names, given, strict=True)
-            if is_given
-        )
+        *(instances.c[name] == bindparam(name) for name, is_given in zip(names, given, strict=True) if is_given)
     )
     by_study, by_series, by_instance = given
     if by_study and by_instance:
@@ -179,9 +173,7 @@ def _below(what: str, *, given: tuple[bool, bool, bool]) -> Select[*tuple[Any, .
     )
 
 
-def _documents(
-    connection: Connection, keys: Sequence[tuple[str, str]]
-) -> Iterator[ResultRow[*tuple[Any, ...]]]:
+def _documents(connection: Connection, keys: Sequence[tuple[str, str]]) -> Iterator[ResultRow[*tuple[Any, ...]]]:
     for some in portions(keys):
         parameters = {"studies": sorted({study for study, _ in some}), "keys": [uid for _, uid in some]}
         yield from connection.execute(_DOCUMENTS, parameters)
@@ -200,7 +192,7 @@ def _stored(row: ResultRow[*tuple[Any, ...]]) -> StoredInstance:
 
 
 def _document(row: ResultRow[*tuple[Any, ...]]) -> InstanceMetadata:
-    return InstanceMetadata(row.study_uid, row.series_uid, row.sop_uid, decompress(row.metadata))
+    return InstanceMetadata(row.study_uid, row.series_uid, row.sop_uid, unpack_document(row.metadata))
 
 
 def _blob(row: ResultRow[*tuple[Any, ...]]) -> BlobRef:

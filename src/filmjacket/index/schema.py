@@ -183,9 +183,7 @@ _index(
     request_attributes.c.scheduled_procedure_step_id,
     present=True,
 )
-_index(
-    "ix_request_attributes_requested_procedure_id", request_attributes.c.requested_procedure_id, present=True
-)
+_index("ix_request_attributes_requested_procedure_id", request_attributes.c.requested_procedure_id, present=True)
 # The order of retrieval and of instance searches inside a series; covers counting.
 _index(
     "ix_instances_order",

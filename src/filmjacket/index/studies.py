@@ -82,9 +82,7 @@ class _Unit:
         self._odd = {item.candidate.study_uid for item in plan.arrivals.values() if item.odd}
         study_uids = {item.candidate.study_uid for item in plan.arrivals.values()}
         study_uids.update(gone.study_uid for gone in plan.departures.values())
-        series_keys = {
-            (item.candidate.study_uid, item.candidate.series_uid) for item in plan.arrivals.values()
-        }
+        series_keys = {(item.candidate.study_uid, item.candidate.series_uid) for item in plan.arrivals.values()}
         series_keys.update((gone.study_uid, gone.series_uid) for gone in plan.departures.values())
         self._studies = load_studies(connection, study_uids)
         self._series = load_series(connection, series_keys)
@@ -130,9 +128,7 @@ class _Unit:
                 entity.instance_count += 1
                 entity.take(candidate.sop_uid, attributes, replaces=replaces)
         uids = [(item.candidate.sop_uid, item.candidate.study_uid) for item in arrivals]
-        insert_rows(
-            self._connection, sop_instances, [{"sop_uid": sop, "study_uid": study} for sop, study in uids]
-        )
+        insert_rows(self._connection, sop_instances, [{"sop_uid": sop, "study_uid": study} for sop, study in uids])
         insert_rows(self._connection, instances, [item.instance for item in arrivals])
         insert_rows(self._connection, frame_chunks, [chunk for item in arrivals for chunk in item.chunks])
 

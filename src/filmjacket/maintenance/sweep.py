@@ -26,9 +26,7 @@ class SweepReport:
     staging_files: int
 
 
-def sweep(
-    index: Index, blobs: Blobs, *, grace_seconds: float = GRACE_SECONDS, dry_run: bool = False
-) -> SweepReport:
+def sweep(index: Index, blobs: Blobs, *, grace_seconds: float = GRACE_SECONDS, dry_run: bool = False) -> SweepReport:
     """Remove blobs that the index does not know and abandoned staging files, both older than the grace.
 
     With `dry_run` nothing is removed and staging files are not counted.

@@ -91,11 +91,7 @@ def _read_toml(config: Path | None) -> dict[str, Any]:
 
 def _read_environment() -> dict[str, Any]:
     values = EnvSettingsSource(Settings)()
-    return {
-        name: value
-        for name, value in values.items()
-        if not (isinstance(value, str) and SERVICE_LINK.match(value))
-    }
+    return {name: value for name, value in values.items() if not (isinstance(value, str) and SERVICE_LINK.match(value))}
 
 
 def _merge(target: dict[str, Any], source: Mapping[str, Any]) -> None:

@@ -129,9 +129,7 @@ class SearchSettings(Group):
 class LimitSettings(Group):
     """What a single request may cost."""
 
-    request_bytes: ByteSize | None = Field(
-        default=None, description="Largest request payload. Unset: no limit."
-    )
+    request_bytes: ByteSize | None = Field(default=None, description="Largest request payload. Unset: no limit.")
     part_bytes: ByteSize = Field(default=ByteSize(16 * GIB), description="Largest single stored file.")
     parts: int = Field(default=100_000, ge=1, description="Most parts in one multipart payload.")
     part_header_bytes: ByteSize = Field(
@@ -174,9 +172,7 @@ class Settings(BaseSettings):
     database: SecretStr | None = Field(
         default=None, description="SQLAlchemy URL of the index. Unset: an SQLite file in the data directory."
     )
-    server: Engine = Field(
-        default=Engine.GRANIAN, description="HTTP server: granian, or uvicorn when it is installed."
-    )
+    server: Engine = Field(default=Engine.GRANIAN, description="HTTP server: granian, or uvicorn when it is installed.")
     host: str = Field(
         default="127.0.0.1",
         min_length=1,
@@ -186,13 +182,10 @@ class Settings(BaseSettings):
     workers: int = Field(
         default=1, ge=1, le=256, description="Worker processes. One is right for the embedded SQLite index."
     )
-    base_path: BasePath = Field(
-        default="/dicom-web", description="Path under which the DICOMweb services are offered."
-    )
+    base_path: BasePath = Field(default="/dicom-web", description="Path under which the DICOMweb services are offered.")
     public_url: PublicUrl | None = Field(
         default=None,
-        description="Root of all URLs that the server writes, without the base path. "
-        "Unset: taken from the request.",
+        description="Root of all URLs that the server writes, without the base path. Unset: taken from the request.",
     )
     trusted_proxies: Networks = Field(
         default=(),

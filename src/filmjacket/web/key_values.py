@@ -45,7 +45,7 @@ def parse_key_value(name: str, tag: str, vr: str, choices: list[str], offset: in
     if len(choices) > 1:
         raise refusal(name, "takes one value; a comma inside a value is sent percent-encoded.", "%2C")
     (text,) = choices
-    if not text:
+    if not text.strip(" "):
         return MatchKey(tag, vr, MatchKind.UNIVERSAL)
     matching = VALUE_REPRESENTATIONS[vr].matching if vr in VALUE_REPRESENTATIONS else MatchingKind.WILDCARD
     if matching is MatchingKind.SEQUENCE:

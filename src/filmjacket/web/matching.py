@@ -13,14 +13,13 @@ standard leaves one:
 from __future__ import annotations
 
 import re
+import struct
 from base64 import b64decode
 from binascii import Error as Base64Error
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import lru_cache
-from struct import error as StructError
-from struct import pack
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from filmjacket.dicom.attributes import get_items, get_text, get_texts, get_values
@@ -250,8 +249,8 @@ def _number_test(vr: str, wanted: tuple[str, ...]) -> ValueTest:
 
 def _float_bytes(form: str, number: Decimal) -> bytes | Decimal:
     try:
-        return pack(form, float(number) + 0.0)
-    except (OverflowError, StructError):
+        return struct.pack(form, float(number) + 0.0)
+    except (OverflowError, struct.error):
         return number
 
 

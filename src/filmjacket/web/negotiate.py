@@ -55,8 +55,8 @@ ALIASES: Final = {
 class Offer:
     """One row: a media type that a resource can be had in, alone or in `multipart/related`.
 
-    `transfer_syntax` is the one it will have, None where a range's `transfer-syntax` says nothing about the
-    offer. An `explicit` offer is never meant by a wildcard.
+    `transfer_syntax` is the one it will have, `*` where that is settled for each instance (`resolve_instance`),
+    None where a range's `transfer-syntax` says nothing. An `explicit` offer is never meant by a wildcard.
     """
 
     media_type: str
@@ -68,9 +68,12 @@ class Offer:
         return written(self.media_type, multipart=self.multipart, transfer_syntax=self.transfer_syntax)
 
 
-INSTANCES: Final = (Offer(DICOM, multipart=True), Offer(OCTET_STREAM, multipart=True, explicit=True))
+INSTANCES: Final = (
+    Offer(DICOM, multipart=True, transfer_syntax="*"),
+    Offer(OCTET_STREAM, multipart=True, explicit=True),
+)
 """Study, series and instance; the second row is historical and means the /bulkdata resource."""
-ONE_INSTANCE: Final = (*INSTANCES, Offer(DICOM, multipart=False))
+ONE_INSTANCE: Final = (*INSTANCES, Offer(DICOM, multipart=False, transfer_syntax="*"))
 METADATA: Final = (Offer(DICOM_JSON, multipart=False), Offer(DICOM_XML, multipart=True))
 METADATA_OF_ONE: Final = (*METADATA, Offer(DICOM_XML, multipart=False))
 SEARCH: Final = (Offer(DICOM_JSON, multipart=False), Offer(DICOM_XML, multipart=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import cast
 
 GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
@@ -16,9 +17,7 @@ def fold_name(text: str) -> str:
     """
     if not text.isascii():
         decomposed = unicodedata.normalize("NFKD", text)
-        text = unicodedata.normalize(
-            "NFC", "".join(mark for mark in decomposed if not "\u0300" <= mark <= "\u036f")
-        )
+        text = unicodedata.normalize("NFC", "".join(mark for mark in decomposed if not "\u0300" <= mark <= "\u036f"))
     folded = text.casefold()
     return "^".join(" ".join(component.split()) for component in folded.split("^")).rstrip("^")
 
@@ -29,7 +28,8 @@ def folded_groups(value: object) -> tuple[str | None, str | None, str | None]:
         return (fold_name(value), None, None)
     if not isinstance(value, dict):
         return (None, None, None)
-    alphabetic, ideographic, phonetic = (_folded(value.get(group)) for group in GROUPS)
+    groups = cast("dict[str, object]", value)
+    alphabetic, ideographic, phonetic = (_folded(groups.get(group)) for group in GROUPS)
     return (alphabetic, ideographic, phonetic)
 
 

@@ -142,9 +142,7 @@ def _decode(raw: bytes, name: str) -> str:
     except UnicodeDecodeError:
         raise BadRequest(f"{name}: not UTF-8.", section="PS3.18 8.3", offender=name[:80]) from None
     if _CONTROL.search(text):
-        raise BadRequest(
-            f"{name}: control characters are not allowed.", section="PS3.18 8.3", offender=name[:80]
-        )
+        raise BadRequest(f"{name}: control characters are not allowed.", section="PS3.18 8.3", offender=name[:80])
     return text
 
 
@@ -165,9 +163,7 @@ def _count(draft: _Draft, name: str, raw: bytes) -> None:
 
 def _flag(draft: _Draft, name: str, raw: bytes) -> None:
     if raw not in {b"true", b"false"}:
-        raise BadRequest(
-            f"{name} is true or false.", section=_SECTION, offender=name, accepted=("true", "false")
-        )
+        raise BadRequest(f"{name} is true or false.", section=_SECTION, offender=name, accepted=("true", "false"))
     if name in draft.flags:
         raise BadRequest(f"{name} occurs twice.", section=_SECTION, offender=name)
     draft.flags[name] = raw == b"true"
@@ -207,11 +203,7 @@ def _add_attribute(draft: _Draft, level: Level, name: str, choices: list[str]) -
         path = (MODALITIES_IN_STUDY,)
     if path in draft.attributes:
         raise refusal(name, "occurs twice; only includefield may be repeated.")
-    if (
-        not tags.is_private(path[0])
-        and _RANK[level_of(path[0])] > _RANK[level]
-        and path[0] not in _KEYS_AT_EVERY_LEVEL
-    ):
+    if not tags.is_private(path[0]) and _RANK[level_of(path[0])] > _RANK[level] and path[0] not in _KEYS_AT_EVERY_LEVEL:
         raise BadRequest(
             f"{name} is an attribute of the {level_of(path[0])} level and cannot narrow a search for "
             f"{'studies' if level is Level.STUDY else level}.",

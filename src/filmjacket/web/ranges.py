@@ -46,11 +46,13 @@ def parse_range(header: str | None, complete_length: int) -> tuple[tuple[int, in
 
 
 def _bounds(element: str, complete_length: int) -> tuple[int, int] | None:
-    """First and last position; last before first if no byte is meant; None if it cannot be read."""
+    """First and last position; last before first if no byte is meant; None if all of it is to be sent."""
     found = _RANGE.fullmatch(element)
     if found is None or not (found[1] or found[2]):
         return None
     if not found[1]:
+        if complete_length == 0 and int(found[2]) > 0:
+            return None  # the last bytes of nothing are all of it, and Content-Range could not say so (14.1.2)
         return max(complete_length - int(found[2]), 0), complete_length - 1
     first = int(found[1])
     last = int(found[2]) if found[2] else complete_length - 1

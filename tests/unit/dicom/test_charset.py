@@ -100,9 +100,7 @@ def test_bytes_of_a_two_byte_character_are_no_delimiters():
     assert not set(text) & set("\\=^")
 
 
-@pytest.mark.parametrize(
-    ("codec", "term"), [("gbk", "GBK"), ("gb18030", "GB18030"), ("shift_jis", "ISO_IR 13")]
-)
+@pytest.mark.parametrize(("codec", "term"), [("gbk", "GBK"), ("gb18030", "GB18030"), ("shift_jis", "ISO_IR 13")])
 def test_trail_byte_5c_is_no_backslash(codec, term):
     characters = [c for c in map(chr, range(0x4E00, 0x9FA5)) if c.encode(codec, "ignore").endswith(b"\\")]
     assert len(characters) > 20
@@ -112,8 +110,7 @@ def test_trail_byte_5c_is_no_backslash(codec, term):
 
 def test_a_forgotten_return_before_a_delimiter_is_understood():
     assert (
-        charset_of(["", "ISO 2022 IR 87"]).decode(b"\x1b$B;3ED^\x1b$BB@O:\x1b(B", PERSON_NAME_DELIMITERS)
-        == "山田^太郎"
+        charset_of(["", "ISO 2022 IR 87"]).decode(b"\x1b$B;3ED^\x1b$BB@O:\x1b(B", PERSON_NAME_DELIMITERS) == "山田^太郎"
     )
 
 

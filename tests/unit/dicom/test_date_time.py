@@ -40,9 +40,7 @@ def test_time_is_a_span_of_its_precision(text, first, last):
     assert parse_time(text) == Span(first, last)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "1", "24", "1060", "103061", "103015.", "10-11", "1030.5", "103015.1234567"]
-)
+@pytest.mark.parametrize("text", ["", "1", "24", "1060", "103061", "103015.", "10-11", "1030.5", "103015.1234567"])
 def test_no_time(text):
     assert parse_time(text) is None
 

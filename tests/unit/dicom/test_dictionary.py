@@ -44,9 +44,7 @@ def test_every_vr_of_the_dictionary_is_resolved_to_a_known_one():
 
     from filmjacket.dicom.vr import VALUE_REPRESENTATIONS
 
-    resolved = {
-        dictionary.vr_of(f"{tag:08X}") for tag in DicomDictionary if tag < 0xFFFE0000 and tag & 0xFFFF
-    }
+    resolved = {dictionary.vr_of(f"{tag:08X}") for tag in DicomDictionary if tag < 0xFFFE0000 and tag & 0xFFFF}
     assert resolved - set(VALUE_REPRESENTATIONS) == set()
 
 
@@ -54,6 +52,7 @@ def test_keyword_and_tag_are_inverse():
     assert dictionary.tag_of("RequestAttributesSequence") == "00400275"
     assert dictionary.keyword_of("00400275") == "RequestAttributesSequence"
     assert dictionary.tag_of("Nonsense") is None
+    assert dictionary.tag_of("") is None
     assert dictionary.keyword_of("00080002") is None
 
 

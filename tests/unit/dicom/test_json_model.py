@@ -135,6 +135,8 @@ def test_tolerated_forms_become_the_one_form(given, understood):
         '{"vr": "US", "Value": [1.5]}',
         '{"vr": "US", "Value": [true]}',
         '{"vr": "UV", "Value": ["x"]}',
+        '{"vr": "SV", "Value": ["--5"]}',
+        '{"vr": "SV", "Value": ["٣"]}',
         '{"vr": "UV", "Value": [18446744073709551616]}',
         '{"vr": "FL", "Value": [1e39]}',
         '{"vr": "IS", "Value": [1.5]}',
@@ -157,9 +159,7 @@ def test_wrong_shape_is_refused_with_the_tag_and_without_the_value(attribute):
 
 def test_wrong_shape_inside_a_sequence_is_found():
     with pytest.raises(DicomError) as caught:
-        decode_attributes(
-            b'{"00081115": {"vr": "SQ", "Value": [{}, {"00080060": {"vr": "CS", "Value": [1]}}]}}'
-        )
+        decode_attributes(b'{"00081115": {"vr": "SQ", "Value": [{}, {"00080060": {"vr": "CS", "Value": [1]}}]}}')
     assert caught.value.offender == "00080060"
 
 

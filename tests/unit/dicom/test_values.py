@@ -107,6 +107,8 @@ def test_number_text_becomes_numbers(vr, raw, value):
         ("DT", b"2004x", ["2004x"]),
         ("AS", b"34 Y", ["34 Y"]),
         ("DS", b"\xb2", ["²"]),
+        ("DS", b"9" * 5000, ["9" * 5000]),
+        ("IS", b"0" * 20 + b"7", ["0" * 20 + "7"]),
     ],
 )
 def test_bad_content_keeps_the_original_and_warns_without_telling_it(vr, raw, value):

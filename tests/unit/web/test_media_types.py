@@ -124,7 +124,13 @@ def test_written():
 
 @pytest.mark.parametrize(
     "text",
-    ['a/b; x="' + "\\" * 8000, "a/b" + "; " * 4000, "a/b; " + "x" * 8000, 'a/b; x="' + '\\"' * 4000, "a/b;" + " " * 8000],
+    [
+        'a/b; x="' + "\\" * 8000,
+        "a/b" + "; " * 4000,
+        "a/b; " + "x" * 8000,
+        'a/b; x="' + '\\"' * 4000,
+        "a/b;" + " " * 8000,
+    ],
 )
 def test_hostile_media_types_take_no_time(text):
     started = time.process_time()

@@ -73,7 +73,10 @@ ACCEPTED = {
         [({}, b"body")],
     ),
     "preamble with something like a delimiter": (b"--bee\r\n--b\r\n\r\nbody\r\n--b--", [({}, b"body")]),
-    "blanks after delimiters": (b"--b \t \r\n\r\nbody\r\n--b  \r\n\r\nmore\r\n--b-- \r\n", [({}, b"body"), ({}, b"more")]),
+    "blanks after delimiters": (
+        b"--b \t \r\n\r\nbody\r\n--b  \r\n\r\nmore\r\n--b-- \r\n",
+        [({}, b"body"), ({}, b"more")],
+    ),
     "folded header": (
         b"--b\r\nContent-Type: application/dicom;\r\n\t transfer-syntax=*\r\n\r\nbody\r\n--b--",
         [({"content-type": "application/dicom; transfer-syntax=*"}, b"body")],
@@ -105,7 +108,10 @@ ACCEPTED = {
         [(TYPE, b"")],
     ),
     "header line that begins like a delimiter": (b"--b\r\n--bX: 1\r\n\r\nbody\r\n--b--", [({"--bx": "1"}, b"body")]),
-    "last delimiter without its hyphens, as in examples of the standard": (b"--b\r\n\r\nbody\r\n--b\r\n", [({}, b"body")]),
+    "last delimiter without its hyphens, as in examples of the standard": (
+        b"--b\r\n\r\nbody\r\n--b\r\n",
+        [({}, b"body")],
+    ),
 }
 
 
@@ -221,7 +227,14 @@ def test_many_tiny_parts_in_one_chunk_take_linear_time():
 
 @pytest.mark.parametrize(
     ("value", "unsupported"),
-    [(None, None), ("binary", None), ("8BIT", None), ("7bit", None), ("base64", "base64"), ("Quoted-Printable", "quoted-printable")],
+    [
+        (None, None),
+        ("binary", None),
+        ("8BIT", None),
+        ("7bit", None),
+        ("base64", "base64"),
+        ("Quoted-Printable", "quoted-printable"),
+    ],
 )
 def test_content_transfer_encoding_is_an_attribute_of_the_part(value, unsupported):
     headers = {} if value is None else {"content-transfer-encoding": value}
@@ -266,7 +279,9 @@ def test_boundaries_that_rfc_2046_forbids(content_type):
 def test_throughput_of_half_megabyte_parts():
     """Well over 1 GB/s when idle; the bound leaves room for a loaded machine."""
     body = random.Random(1).randbytes(512 * 1024)
-    payload = b"".join(b"--boundary-0123456789\r\nContent-Type: application/dicom\r\n\r\n" + body + b"\r\n" for _ in range(64))
+    payload = b"".join(
+        b"--boundary-0123456789\r\nContent-Type: application/dicom\r\n\r\n" + body + b"\r\n" for _ in range(64)
+    )
     payload += b"--boundary-0123456789--"
     chunks = [payload[start : start + 2**18] for start in range(0, len(payload), 2**18)]
     best = 1e9

@@ -12,7 +12,13 @@ from filmjacket.web.media_types import parse_media_type
 from filmjacket.web.negotiate import TransferPlan
 
 PREFIX = "1.2.840.10008.1.2"
-IMPLICIT, EXPLICIT, ENCAPSULATED, DEFLATED, BIG = PREFIX, f"{PREFIX}.1", f"{PREFIX}.1.98", f"{PREFIX}.1.99", f"{PREFIX}.2"
+IMPLICIT, EXPLICIT, ENCAPSULATED, DEFLATED, BIG = (
+    PREFIX,
+    f"{PREFIX}.1",
+    f"{PREFIX}.1.98",
+    f"{PREFIX}.1.99",
+    f"{PREFIX}.2",
+)
 BASELINE, LOSSLESS_P14, LOSSLESS, RLE = (f"{PREFIX}.{end}" for end in ("4.50", "4.57", "4.70", "5"))
 JLS, NEAR_JLS, J2K, J2K_LOSSY = (f"{PREFIX}.4.{end}" for end in (80, 81, 90, 91))
 HTJ2K, HTJ2K_RPCL, JXL, MPEG2, H264, H265 = (f"{PREFIX}.4.{end}" for end in (201, 202, 110, 100, 102, 107))
@@ -216,7 +222,12 @@ def test_links_with_accept_parameter_work_in_browsers():
         (related("application/dicom", "*"), "application/dicom", True, "*"),
         ('multipart/related; type="*/*"; transfer-syntax=*', "application/dicom", True, "*"),
         (related("application/dicom", J2K), "application/dicom", True, J2K),
-        (f"{related('application/dicom', J2K)};q=0.5, {related('application/dicom', JLS)}", "application/dicom", True, JLS),
+        (
+            f"{related('application/dicom', J2K)};q=0.5, {related('application/dicom', JLS)}",
+            "application/dicom",
+            True,
+            JLS,
+        ),
         (RELATED_OCTETS, "application/octet-stream", True, None),
     ],
 )
@@ -231,7 +242,7 @@ def test_table_10_4_4_1_single_part_only_for_one_instance(accept):
     assert not negotiate.choose_instances(parse_accept(accept), single=True)[0].multipart
     with pytest.raises(NotAcceptable) as refusal:
         negotiate.choose_instances(parse_accept(accept), single=False)
-    assert refusal.value.accepted == (RELATED_DICOM, RELATED_OCTETS)
+    assert refusal.value.accepted == (related("application/dicom", "*"), RELATED_OCTETS)
 
 
 @pytest.mark.parametrize("accept", ["image/png", "application/dicom+json", "application/octet-stream", "image/jpeg"])
@@ -293,9 +304,9 @@ def test_section_8_7_8_2_transfer_syntax_selection(stored, default, any_syntax, 
     assert plan(other) is TRANSCODE
 
 
-@pytest.mark.parametrize("syntax", transfer_syntaxes.TRANSFER_SYNTAXES.values() if hasattr(transfer_syntaxes, "TRANSFER_SYNTAXES") else [])
-def test_section_8_7_3_1_star_never_sends_implicit_or_big_endian(syntax):
-    plan = negotiate.plan_instance([negotiate.Representation("application/dicom", True, "*")], syntax.uid)
+@pytest.mark.parametrize("uid", transfer_syntaxes.TRANSFER_SYNTAXES)
+def test_section_8_7_3_1_star_never_sends_implicit_or_big_endian(uid):
+    plan = negotiate.plan_instance([negotiate.Representation("application/dicom", True, "*")], uid)
     assert plan.transfer_syntax not in {IMPLICIT, BIG}
 
 
@@ -331,7 +342,10 @@ def test_q_zero_excludes_a_transfer_syntax_from_star():
 
 def test_section_8_7_3_2_transfer_syntax_is_echoed():
     assert instance_plan("*/*", IMPLICIT).content_type == f"application/dicom; transfer-syntax={EXPLICIT}"
-    assert instance_plan(related("application/dicom", "*"), J2K).content_type == f"application/dicom; transfer-syntax={J2K}"
+    assert (
+        instance_plan(related("application/dicom", "*"), J2K).content_type
+        == f"application/dicom; transfer-syntax={J2K}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -373,7 +387,12 @@ def test_table_8_7_3_5_compressed_frames_as_stored(stored, media_type):
         f'multipart/related; type="{media_type}; transfer-syntax={stored}"', f"{RELATED_OCTETS}, */*;q=0.1",
     ):  # fmt: skip
         plan = negotiate.choose_frames(parse_accept(accept), single=False, stored=stored)
-        assert (plan.media_type, plan.transfer_syntax, plan.multipart, plan.as_stored) == (media_type, stored, True, True)
+        assert (plan.media_type, plan.transfer_syntax, plan.multipart, plan.as_stored) == (
+            media_type,
+            stored,
+            True,
+            True,
+        )
         assert plan.content_type == f"{media_type}; transfer-syntax={stored}"
 
 
@@ -391,7 +410,9 @@ def test_table_8_7_3_5_compressed_frames_refused(stored, media_type):
         assert refusal.value.accepted == (related(media_type, stored),)
 
 
-@pytest.mark.parametrize(("alias", "stored", "name"), [("image/x-jls", JLS, "image/jls"), ("image/x-dicom-rle", RLE, "image/dicom-rle")])
+@pytest.mark.parametrize(
+    ("alias", "stored", "name"), [("image/x-jls", JLS, "image/jls"), ("image/x-dicom-rle", RLE, "image/dicom-rle")]
+)
 def test_old_names_of_media_types(alias, stored, name):
     assert negotiate.choose_frames(parse_accept(related(alias)), single=False, stored=stored).media_type == name
     assert negotiate.choose_frames(parse_accept(alias), single=True, stored=stored).media_type == name
@@ -417,7 +438,11 @@ def test_old_names_of_media_types(alias, stored, name):
 )
 def test_table_8_7_3_4_native_frames(accept, multipart, transfer_syntax, stored):
     plan = negotiate.choose_frames(parse_accept(accept), single=True, stored=stored)
-    assert (plan.media_type, plan.multipart, plan.transfer_syntax) == ("application/octet-stream", multipart, transfer_syntax)
+    assert (plan.media_type, plan.multipart, plan.transfer_syntax) == (
+        "application/octet-stream",
+        multipart,
+        transfer_syntax,
+    )
     assert plan.as_stored is (stored is not None)
 
 

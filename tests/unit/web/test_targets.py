@@ -28,7 +28,8 @@ def test_ps3_5_section_9_1_not_uids(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "numbers"), [("1", (1,)), ("1,2,5", (1, 2, 5)), ("007", (7,)), ("190123", (190123,)), ("9999999999", (9999999999,))]
+    ("text", "numbers"),
+    [("1", (1,)), ("1,2,5", (1, 2, 5)), ("007", (7,)), ("190123", (190123,)), ("9999999999", (9999999999,))],
 )
 def test_section_8_2_frame_lists(text, numbers):
     assert targets.parse_frame_list(text) == numbers

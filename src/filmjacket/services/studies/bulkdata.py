@@ -36,7 +36,9 @@ def retrieve_bulk_data(
     value = next((value for value in instance.layout.bulk if value.path == path), None)
     if value is None:
         raise NotFound(
-            "The instance has no bulk value at this path.", section="10.4.1.1.5", offender="target URI",
+            "The instance has no bulk value at this path.",
+            section="10.4.1.1.5",
+            offender="target URI",
             accepted=tuple(value.path for value in instance.layout.bulk[:20]),
         )
     if value.encapsulated and _is_framed(instance, value):
@@ -87,13 +89,13 @@ def _compressed_frames(
     return multi_part(parts, plan.media_type) if plan.multipart else single_part(parts[0])
 
 
-def _value_part(
-    blobs: Blobs, instance: StoredInstance, value: BulkValue, content_type: str, base_url: str
-) -> Part:
+def _value_part(blobs: Blobs, instance: StoredInstance, value: BulkValue, content_type: str, base_url: str) -> Part:
     location = bulk_url(base_url, instance.study_uid, instance.series_uid, instance.sop_uid, value.path)
     if value.encapsulated:
         return Part(
-            content_type, location, None,
+            content_type,
+            location,
+            None,
             lambda: strip_item_headers(read_range(blobs, instance, value.offset, value.length)),
         )
     read = partial(read_value, blobs, instance, value.vr, (value.offset, value.length))

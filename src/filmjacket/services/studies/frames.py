@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 
 
 def retrieve_frames(
-    index: Index, blobs: Blobs, ref: ResourceRef, numbers: Sequence[int], preferences: Preferences, base_url: str
+    index: Index,
+    blobs: Blobs,
+    ref: ResourceRef,
+    numbers: Sequence[int],
+    preferences: Preferences,
+    base_url: str,
 ) -> Download:
     """The frames with these 1-based numbers, in the order asked for, one part each.
 
@@ -39,7 +44,9 @@ def retrieve_frames(
     if max(numbers) > pixel.frames:
         raise NotFound(
             f"Frame {max(numbers)} was asked for; the instance has {pixel.frames}.",
-            section="10.4.1.1.6", offender="frames", accepted=(f"1-{pixel.frames}",),
+            section="10.4.1.1.6",
+            offender="frames",
+            accepted=(f"1-{pixel.frames}",),
         )
     plan = negotiate.choose_frames(preferences, single=len(numbers) == 1, stored=_stored_form(instance, pixel))
     parts = frame_parts(index, blobs, instance, numbers, plan.content_type, base_url)
@@ -59,7 +66,12 @@ def _stored_form(instance: StoredInstance, pixel: PixelLayout) -> str | None:
 
 
 def frame_parts(
-    index: Index, blobs: Blobs, instance: StoredInstance, numbers: Sequence[int], content_type: str, base_url: str
+    index: Index,
+    blobs: Blobs,
+    instance: StoredInstance,
+    numbers: Sequence[int],
+    content_type: str,
+    base_url: str,
 ) -> list[Part]:
     """One part for each frame number, bytes unread."""
     location = f"{base_url}/studies/{instance.study_uid}/series/{instance.series_uid}/instances/{instance.sop_uid}"

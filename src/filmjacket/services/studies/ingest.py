@@ -14,7 +14,7 @@ from filmjacket.archive.records import Candidate, StoreResult
 from filmjacket.dicom import transfer_syntaxes
 from filmjacket.dicom.attributes import get_text
 from filmjacket.dicom.header import HeaderReader
-from filmjacket.dicom.sop_classes import is_media_storage_directory, is_non_patient
+from filmjacket.dicom.sop_classes import MEDIA_STORAGE_DIRECTORY, is_non_patient
 from filmjacket.dicom.uids import is_tolerable_uid
 from filmjacket.errors import DicomError, FilmjacketError, TooLarge
 from filmjacket.web import status
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from filmjacket.archive.policies import DuplicatePolicy
     from filmjacket.archive.ports import Blobs, Index, StagedBlob
     from filmjacket.archive.records import StoreOutcome
-    from filmjacket.dicom.attributes import Attributes
     from filmjacket.dicom.header import Header
 
 SOP_CLASS_UID = "00080016"
@@ -96,48 +95,43 @@ class Incoming:
                 raise TooLarge(f"The instance is larger than the configured {self._maximum_bytes} bytes.")
             self._reader.feed(chunk)
         except (DicomError, TooLarge) as error:
-            self._refuse(error)
+            self._failure = self._failure_of(error)
             return
         self._staged.write(chunk)
 
     def finish(self) -> Received:
         """Judge what has arrived. Raises `StoreFailure`, with nothing left behind."""
-        if self._failure is None:
-            try:
-                header = self._reader.finish()
-                candidate = judge(header, self._study)
-            except DicomError as error:
-                self._refuse(error)
-            except StoreFailure as failure:
-                self._failure = failure
-            else:
-                return self._received(header, candidate)
-        self._staged.discard()
-        if self._failure is None:
-            raise AssertionError
-        raise self._failure
+        try:
+            if self._failure is not None:
+                raise self._failure
+            header = self._reader.finish()
+            return self._received(header, judge(header, self._study))
+        except DicomError as error:
+            raise self._failure_of(error) from error
+        except StoreFailure:
+            self._staged.discard()
+            raise
 
     def discard(self) -> None:
         """Drop everything, for a request that broke off."""
         self._staged.discard()
 
-    def _refuse(self, error: DicomError | TooLarge) -> None:
-        reason = status.OUT_OF_RESOURCES if isinstance(error, TooLarge) else status.CANNOT_UNDERSTAND
-        self._failure = StoreFailure(
+    def _failure_of(self, error: DicomError | TooLarge) -> StoreFailure:
+        self._staged.discard()
+        return StoreFailure(
             error.message,
-            reason=reason,
+            reason=status.OUT_OF_RESOURCES if isinstance(error, TooLarge) else status.CANNOT_UNDERSTAND,
             sop_class_uid=get_text(self._reader.attributes, SOP_CLASS_UID),
             sop_uid=get_text(self._reader.attributes, SOP_INSTANCE_UID),
         )
-        self._staged.discard()
 
-    def _received(self, header: Header, candidate_of: _Identity) -> Received:
+    def _received(self, header: Header, identity: Identity) -> Received:
         blob = self._staged.finish()
         candidate = Candidate(
-            study_uid=candidate_of.study_uid,
-            series_uid=candidate_of.series_uid,
-            sop_uid=candidate_of.sop_uid,
-            sop_class_uid=candidate_of.sop_class_uid,
+            study_uid=identity.study_uid,
+            series_uid=identity.series_uid,
+            sop_uid=identity.sop_uid,
+            sop_class_uid=identity.sop_class_uid,
             transfer_syntax=header.transfer_syntax,
             blob=blob,
             attributes=header.attributes,
@@ -153,14 +147,16 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
-class _Identity:
+class Identity:
+    """The four UIDs under which an instance is kept."""
+
     study_uid: str
     series_uid: str
     sop_uid: str
     sop_class_uid: str
 
 
-def judge(header: Header, study: str | None) -> _Identity:
+def judge(header: Header, study: str | None) -> Identity:
     """Decide whether an instance may be stored (PS3.18 10.5.3). Raises `StoreFailure` with the best one reason.
 
     `study` is the Study Instance UID of the target URI, if it has one.
@@ -172,7 +168,7 @@ def judge(header: Header, study: str | None) -> _Identity:
     def failure(text: str, reason: int) -> StoreFailure:
         return StoreFailure(text, reason=reason, sop_class_uid=sop_class_uid, sop_uid=sop_uid)
 
-    if sop_class_uid and is_media_storage_directory(sop_class_uid):
+    if sop_class_uid == MEDIA_STORAGE_DIRECTORY:
         raise failure("A DICOMDIR is a directory of instances, not an instance.", status.SOP_CLASS_NOT_SUPPORTED)
     if sop_class_uid and is_non_patient(sop_class_uid):
         raise failure(
@@ -181,7 +177,8 @@ def judge(header: Header, study: str | None) -> _Identity:
         )
     if transfer_syntaxes.get(header.transfer_syntax) is None:
         raise failure(
-            f"Transfer syntax {header.transfer_syntax[:64]} is not supported.", status.TRANSFER_SYNTAX_NOT_SUPPORTED
+            f"Transfer syntax {header.transfer_syntax[:64]} is not supported.",
+            status.TRANSFER_SYNTAX_NOT_SUPPORTED,
         )
     uids = {
         "SOPClassUID": sop_class_uid,
@@ -195,10 +192,8 @@ def judge(header: Header, study: str | None) -> _Identity:
         if not is_tolerable_uid(uid):
             raise failure(f"{keyword} is not a UID (PS3.5 9.1).", status.DATA_SET_DOES_NOT_MATCH)
     if study is not None and uids["StudyInstanceUID"] != study:
-        raise failure(
-            "StudyInstanceUID differs from the study in the target URI.", status.STUDY_INSTANCE_UID_MISMATCH
-        )
-    return _Identity(
+        raise failure("StudyInstanceUID differs from the study in the target URI.", status.STUDY_INSTANCE_UID_MISMATCH)
+    return Identity(
         study_uid=str(uids["StudyInstanceUID"]),
         series_uid=str(uids["SeriesInstanceUID"]),
         sop_uid=str(sop_uid),
@@ -240,6 +235,3 @@ def _warnings_of(item: Received, outcome: StoreOutcome) -> tuple[str, ...]:
     if outcome.result is StoreResult.KEPT:
         return ("An instance with this SOP Instance UID and other content is stored already and was kept.",)
     return item.warnings
-
-
-__all__ = ["Attributes", "Incoming", "Ingest", "Received", "StoreFailure", "Stored", "judge"]

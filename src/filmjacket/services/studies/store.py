@@ -161,7 +161,10 @@ class StoreSession:
         self._reader.finish()
         if self._intake.parts == 0:
             raise BadRequest(
-                "The payload holds no instance.", section="10.5.3.1", offender="payload", accepted=ACCEPTED_PAYLOADS
+                "The payload holds no instance.",
+                section="10.5.3.1",
+                offender="payload",
+                accepted=ACCEPTED_PAYLOADS,
             )
         self._intake.complete()
         return self._report()
@@ -250,7 +253,9 @@ class ContentDecoder:
                 piece = self._inflater.decompress(chunk, INFLATE_STEP)
             except zlib.error as error:
                 raise BadRequest(
-                    "The payload is not what its Content-Encoding says.", section="RFC 9110 8.4", offender="Content-Encoding"
+                    "The payload is not what its Content-Encoding says.",
+                    section="RFC 9110 8.4",
+                    offender="Content-Encoding",
                 ) from error
             chunk = self._inflater.unconsumed_tail
             if piece:
@@ -260,12 +265,19 @@ class ContentDecoder:
         """Raises `BadRequest` if the coded stream is cut short."""
         if self._inflater is not None and not self._inflater.eof:
             raise BadRequest(
-                "The coded payload ends before its own end mark.", section="RFC 9110 8.4", offender="Content-Encoding"
+                "The coded payload ends before its own end mark.",
+                section="RFC 9110 8.4",
+                offender="Content-Encoding",
             )
 
 
 def open_session(
-    ingest: Ingest, *, content_type: str | None, content_encoding: str | None, study: str | None, limits: StoreLimits
+    ingest: Ingest,
+    *,
+    content_type: str | None,
+    content_encoding: str | None,
+    study: str | None,
+    limits: StoreLimits,
 ) -> StoreSession:
     """Choose the reader for a payload. Raises `UnsupportedMediaType` (415) with what is understood."""
     media_type = parse_media_type(content_type) if content_type else None
@@ -274,7 +286,9 @@ def open_session(
     if coding not in ACCEPTED_CODINGS:
         raise UnsupportedMediaType(
             "This Content-Encoding is not supported.",
-            section="10.5.3", offender="Content-Encoding", accepted=ACCEPTED_CODINGS,
+            section="10.5.3",
+            offender="Content-Encoding",
+            accepted=ACCEPTED_CODINGS,
         )
     intake = Intake(ingest, study, limits)
     return StoreSession(intake, _payload_reader(media_type, intake, limits), ContentDecoder(coding))
@@ -289,7 +303,9 @@ def _payload_reader(media_type: MediaType | None, intake: Intake, limits: StoreL
             return MultiPart(intake, boundary_of(media_type), limits)
     raise UnsupportedMediaType(
         "The payload's media type is not supported." if media_type else "The Content-Type header is missing.",
-        section="10.5.4", offender="Content-Type", accepted=ACCEPTED_PAYLOADS,
+        section="10.5.4",
+        offender="Content-Type",
+        accepted=ACCEPTED_PAYLOADS,
     )
 
 

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from filmjacket.archive.records import StoredInstance
 
 STEP = 2**20
-WORD_SIZES = {"OW": 2, "US": 2, "SS": 2, "AT": 2, "OL": 4, "OF": 4, "UL": 4, "SL": 4, "FL": 4}
-WORD_SIZES |= {"OD": 8, "OV": 8, "UV": 8, "SV": 8, "FD": 8}
+WORD_SIZES: dict[str, int] = {
+    **dict.fromkeys(("OW", "US", "SS", "AT"), 2),
+    **dict.fromkeys(("OL", "OF", "UL", "SL", "FL"), 4),
+    **dict.fromkeys(("OD", "OV", "UV", "SV", "FD"), 8),
+}
 
 
 def read_range(blobs: Blobs, instance: StoredInstance, offset: int, length: int) -> Iterator[bytes]:
@@ -36,7 +39,11 @@ def read_range(blobs: Blobs, instance: StoredInstance, offset: int, length: int)
 
 
 def read_value(
-    blobs: Blobs, instance: StoredInstance, vr: str, value: tuple[int, int], part: tuple[int, int] | None = None
+    blobs: Blobs,
+    instance: StoredInstance,
+    vr: str,
+    value: tuple[int, int],
+    part: tuple[int, int] | None = None,
 ) -> Iterator[bytes]:
     """Bytes of a value in little endian order, which is the only one that web services use (8.7.3.1).
 

@@ -1,0 +1,7 @@
+"""The searchable index on SQL: the only package that speaks it."""
+
+from __future__ import annotations
+
+from filmjacket.index.sql_index import SqlIndex, open_index
+
+__all__ = ["SqlIndex", "open_index"]

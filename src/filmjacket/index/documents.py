@@ -1,0 +1,186 @@
+"""Studies, series and instances as data sets: what is stored together with what is computed.
+
+These are what a search verifies and returns. A study's values stand for all its instances, a series' for all
+instances of the series, even where a single instance says otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+from sqlalchemy import bindparam, select
+
+from filmjacket.index.instances import documents_of
+from filmjacket.index.rows import unpack_document
+from filmjacket.index.schema import instances, series, studies
+from filmjacket.index.unit import one_of, portions, select_keys
+from filmjacket.web.search_tables import (
+    AVAILABLE_TRANSFER_SYNTAX_UID,
+    INSTANCE_AVAILABILITY,
+    MODALITIES_IN_STUDY,
+    NUMBER_OF_SERIES_RELATED_INSTANCES,
+    NUMBER_OF_STUDY_RELATED_INSTANCES,
+    NUMBER_OF_STUDY_RELATED_SERIES,
+    SERIES_INSTANCE_UID,
+    SOP_INSTANCE_UID,
+    STUDY_INSTANCE_UID,
+    TRANSFER_SYNTAX_UID,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlalchemy import Connection
+    from sqlalchemy import Row as ResultRow
+
+    from filmjacket.dicom.attributes import Attributes, Element
+
+SOP_CLASS_UID = "00080016"
+STUDY_COLUMNS = (
+    studies.c.study_uid,
+    studies.c.modalities,
+    studies.c.series_count,
+    studies.c.instance_count,
+    studies.c.attributes,
+)
+SERIES_COLUMNS = (series.c.study_uid, series.c.series_uid, series.c.instance_count, series.c.attributes)
+INSTANCE_COLUMNS = (
+    instances.c.study_uid,
+    instances.c.series_uid,
+    instances.c.sop_uid,
+    instances.c.sop_class_uid,
+    instances.c.transfer_syntax,
+    instances.c.summary,
+)
+
+_STUDIES = select(*STUDY_COLUMNS).where(one_of(studies.c.study_uid))
+_SERIES = select(*SERIES_COLUMNS).where(one_of(series.c.study_uid, "studies"), one_of(series.c.series_uid))
+_IN_STUDY = instances.c.study_uid == bindparam("study_uid")
+_IN_SERIES = instances.c.series_uid == bindparam("series_uid")
+_ORDER = (instances.c.series_uid, instances.c.instance_number, instances.c.sop_uid)
+_STUDY_METADATA = select(instances.c.metadata).where(_IN_STUDY).order_by(*_ORDER)
+_SERIES_METADATA = select(instances.c.metadata).where(_IN_STUDY, _IN_SERIES).order_by(*_ORDER)
+_STUDY_SYNTAXES = select(instances.c.transfer_syntax).where(_IN_STUDY).distinct()
+_SERIES_SYNTAXES = select(instances.c.transfer_syntax).where(_IN_STUDY, _IN_SERIES).distinct()
+
+# Parents kept at a time while candidates stream by in the order of their studies.
+_REMEMBERED = 256
+
+_EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+# Stored forms that are handed out in Explicit VR Little Endian and never as they are (PS3.18 8.7.3.5).
+_CONVERTED = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.2"})
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+
+
+def study_document(row: ResultRow[*tuple[Any, ...]]) -> Attributes:
+    """Return a study as a data set."""
+    document = _loads(row.attributes)
+    document[STUDY_INSTANCE_UID] = _uid(row.study_uid)
+    document[INSTANCE_AVAILABILITY] = _online()
+    if row.modalities:
+        document[MODALITIES_IN_STUDY] = {"vr": "CS", "Value": row.modalities.split("\\")}
+    document[NUMBER_OF_STUDY_RELATED_SERIES] = {"vr": "IS", "Value": [row.series_count]}
+    document[NUMBER_OF_STUDY_RELATED_INSTANCES] = {"vr": "IS", "Value": [row.instance_count]}
+    return document
+
+
+def series_document(row: ResultRow[*tuple[Any, ...]]) -> Attributes:
+    """Return a series, without what it has from its study, as a data set."""
+    document = _loads(row.attributes)
+    document[SERIES_INSTANCE_UID] = _uid(row.series_uid)
+    document[INSTANCE_AVAILABILITY] = _online()
+    document[NUMBER_OF_SERIES_RELATED_INSTANCES] = {"vr": "IS", "Value": [row.instance_count]}
+    return document
+
+
+def instance_document(row: ResultRow[*tuple[Any, ...]], stored: bytes) -> Attributes:
+    """Return an instance as a data set; `stored` is its summary or its whole metadata."""
+    document = _loads(stored)
+    document[SOP_CLASS_UID] = _uid(row.sop_class_uid)
+    document[SOP_INSTANCE_UID] = _uid(row.sop_uid)
+    document[INSTANCE_AVAILABILITY] = _online()
+    document[TRANSFER_SYNTAX_UID] = _uid(row.transfer_syntax)
+    document[AVAILABLE_TRANSFER_SYNTAX_UID] = available_transfer_syntaxes((row.transfer_syntax,))
+    return document
+
+
+def available_transfer_syntaxes(stored: Iterable[str]) -> Element:
+    """Return AvailableTransferSyntaxUID: what the server can hand out without loss, preferred first."""
+    found: dict[str, None] = {}
+    for uid in stored:
+        found[_EXPLICIT_LITTLE_ENDIAN if uid in _CONVERTED else uid] = None
+        if uid == _DEFLATED:
+            found[_EXPLICIT_LITTLE_ENDIAN] = None
+    return {"vr": "UI", "Value": list(found)}
+
+
+class Documents:
+    """Reads parents and metadata for one search, remembering the parents met last."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._studies: dict[str, Attributes] = {}
+        self._series: dict[tuple[str, str], Attributes] = {}
+
+    def load_parents(self, keys: Sequence[tuple[str, str]], *, with_series: bool) -> None:
+        """Read the studies, and on demand the series, of a page in few statements."""
+        for row in select_keys(self._connection, _STUDIES, sorted({study for study, _ in keys})):
+            self._studies[row.study_uid] = study_document(row)
+        if not with_series:
+            return
+        for some in portions(sorted(set(keys))):
+            parameters = {"studies": sorted({study for study, _ in some}), "keys": [uid for _, uid in some]}
+            for row in self._connection.execute(_SERIES, parameters):
+                self._series[row.study_uid, row.series_uid] = series_document(row)
+
+    def study(self, study_uid: str) -> Attributes:
+        """Return the data set of a study."""
+        if study_uid not in self._studies:
+            _shrink(self._studies)
+            row = self._connection.execute(_STUDIES, {"keys": [study_uid]}).one()
+            self._studies[study_uid] = study_document(row)
+        return self._studies[study_uid]
+
+    def series(self, study_uid: str, series_uid: str) -> Attributes:
+        """Return the data set of a series."""
+        key = (study_uid, series_uid)
+        if key not in self._series:
+            _shrink(self._series)
+            row = self._connection.execute(_SERIES, {"studies": [study_uid], "keys": [series_uid]}).one()
+            self._series[key] = series_document(row)
+        return self._series[key]
+
+    def metadata(self, keys: Sequence[tuple[str, str]]) -> dict[str, bytes]:
+        """Return the metadata of instances named by study and own UID, by the latter."""
+        return documents_of(self._connection, keys)
+
+    def members(self, study_uid: str, series_uid: str | None) -> Iterator[Attributes]:
+        """Yield the instances of a study or series as stored."""
+        statement = _STUDY_METADATA if series_uid is None else _SERIES_METADATA
+        parameters = {"study_uid": study_uid, "series_uid": series_uid}
+        for (stream,) in self._connection.execution_options(yield_per=50).execute(statement, parameters):
+            yield _loads(unpack_document(stream))
+
+    def transfer_syntaxes(self, study_uid: str, series_uid: str | None) -> Element:
+        """Return AvailableTransferSyntaxUID over the instances of a study or series."""
+        statement = _STUDY_SYNTAXES if series_uid is None else _SERIES_SYNTAXES
+        found = self._connection.execute(statement, {"study_uid": study_uid, "series_uid": series_uid})
+        return available_transfer_syntaxes(sorted(found.scalars()))
+
+
+def _loads(document: bytes) -> Attributes:
+    return cast("Attributes", orjson.loads(document))
+
+
+def _uid(value: str) -> Element:
+    return {"vr": "UI", "Value": [value]}
+
+
+def _online() -> Element:
+    return {"vr": "CS", "Value": ["ONLINE"]}
+
+
+def _shrink(remembered: dict[Any, Attributes]) -> None:
+    if len(remembered) >= _REMEMBERED:
+        remembered.clear()

@@ -1,0 +1,1 @@
+"""Migrations of the index, one file a change; run by `filmjacket.index.migrate`."""

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from filmjacket.offload import Lanes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Source:
+    """Chunks that remember what was taken and whether they were closed, and in which thread."""
+
+    def __init__(self, count: int, *, delay: float = 0.0, fail_at: int | None = None) -> None:
+        self.taken = 0
+        self.closed = 0
+        self.closed_while_running = False
+        self._running = False
+        self._count = count
+        self._delay = delay
+        self._fail_at = fail_at
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        self._running = True
+        time.sleep(self._delay)
+        self._running = False
+        if self.taken == self._fail_at:
+            raise OSError("disk on fire")
+        if self.taken == self._count:
+            raise StopIteration
+        self.taken += 1
+        return bytes([self.taken])
+
+    def close(self) -> None:
+        self.closed += 1
+        self.closed_while_running |= self._running
+
+
+def lanes() -> Lanes:
+    return Lanes(db=2, disk=2, cpu=1)
+
+
+@pytest.mark.parametrize("lane", ["db", "disk", "cpu"])
+def test_a_lane_runs_functions_elsewhere_and_hands_results_and_errors_back(lane: str):
+    async def main() -> None:
+        run = getattr(lanes(), lane)
+        assert await run(threading.get_ident) != threading.get_ident()
+        assert await run(divmod, 7, 2) == (3, 1)
+        with pytest.raises(ZeroDivisionError):
+            await run(divmod, 1, 0)
+
+    asyncio.run(main())
+
+
+def test_lanes_are_bounded_each_for_itself():
+    async def main() -> None:
+        here = Lanes(db=2, disk=3, cpu=1)
+        running = {"db": 0, "disk": 0, "cpu": 0}
+        most = dict(running)
+        lock = threading.Lock()
+
+        def work(lane: str) -> None:
+            with lock:
+                running[lane] += 1
+                most[lane] = max(most[lane], running[lane])
+            time.sleep(0.02)
+            with lock:
+                running[lane] -= 1
+
+        async with anyio.create_task_group() as group:
+            for lane in running:
+                for _ in range(6):
+                    group.start_soon(getattr(here, lane), work, lane)
+        assert most == {"db": 2, "disk": 3, "cpu": 1}
+
+    asyncio.run(main())
+
+
+def test_work_that_has_begun_ends_although_its_request_is_cancelled():
+    async def main() -> None:
+        done: list[bool] = []
+
+        def work() -> None:
+            time.sleep(0.05)
+            done.append(True)
+
+        with anyio.move_on_after(0.01):
+            await lanes().db(work)
+        assert done == [True]
+
+    asyncio.run(main())
+
+
+def test_stream_hands_on_every_chunk_and_closes():
+    async def main() -> None:
+        source = Source(5)
+        assert [chunk async for chunk in lanes().stream(source)] == [bytes([n]) for n in range(1, 6)]
+        assert source.closed == 1
+        assert [chunk async for chunk in lanes().stream(iter([b"plain", b"", b"iterator"]))] == [
+            b"plain",
+            b"",
+            b"iterator",
+        ]
+
+    asyncio.run(main())
+
+
+def test_stream_reads_one_chunk_ahead_and_no_more():
+    async def main() -> None:
+        source = Source(10)
+        async with aclosing(lanes().stream(source)) as stream:
+            assert await anext(stream) == b"\1"
+            await asyncio.sleep(0.05)
+            assert source.taken == 2
+        assert source.closed == 1
+
+    asyncio.run(main())
+
+
+def test_an_error_in_the_iterator_arrives_after_the_chunks_before_it():
+    async def main() -> None:
+        source = Source(10, fail_at=2)
+        stream = lanes().stream(source)
+        assert [await anext(stream), await anext(stream)] == [b"\1", b"\2"]
+        with pytest.raises(OSError, match="on fire"):
+            await anext(stream)
+        assert source.closed == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("how", ["task", "scope"])
+def test_a_cancelled_stream_closes_its_iterator_after_the_running_read(how: str):
+    async def main() -> None:
+        source = Source(100, delay=0.05)
+
+        async def consume() -> None:
+            async with aclosing(lanes().stream(source)) as stream:
+                async for _ in stream:
+                    pass
+
+        if how == "scope":
+            with anyio.move_on_after(0.12):
+                await consume()
+        else:
+            task = asyncio.create_task(consume())
+            await asyncio.sleep(0.12)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert source.closed == 1
+        assert not source.closed_while_running
+        assert source.taken < 5
+
+    asyncio.run(main())
