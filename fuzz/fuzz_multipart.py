@@ -28,13 +28,14 @@ from filmjacket.web.multipart_reader import (
 
 LIMITS = MultipartLimits(header_bytes=256, headers=8, parts=20, preamble_bytes=512)
 SEEDS = (
-    b'multipart/related; type="application/dicom"; boundary=b\0--b\r\nContent-Type: application/dicom\r\n\r\nDICM\r\n--b--\r\n',
+    b'multipart/related; type="application/dicom"; boundary=b\0--b\r\nContent-Type: a/b\r\n\r\nDICM\r\n--b--\r\n',
     b"multipart/related; boundary=b\0pre\r\n--b\r\nA: 1\r\n 2\r\n\r\n\r\n--b\r\n\r\nx\r\n--b--\r\nend",
     b"multipart/related; boundary=b\0--b\n\nx\n--b\n\ny\n--b--",
     b'multipart/related; boundary="a b:?"\0--a b:?\r\n\r\n\r\n--a b:? \t\r\n\r\n--a b:\r\n--a b:?--',
 )
 PIECES = (
-    b"--b", b"--b--", b"\r\n", b"\n", b"\r", b"--", b"\r\n\r\n", b": ", b"\0", b" ", b"\t", b";", b'"', b"\\", b"=", b"*/*", b",", b"q=0", b"x" * 300,
+    b"--b", b"--b--", b"\r\n", b"\n", b"\r", b"--", b"\r\n\r\n", b": ", b"\0", b" ", b"\t", b";", b'"', b"\\",
+    b"=", b"*/*", b",", b"q=0", b"x" * 300,
     b"boundary=", b"type=", b"Content-Type: ",
 )  # fmt: skip
 

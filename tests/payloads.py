@@ -154,7 +154,9 @@ def storable(name: str) -> bytes:
     dataset.file_meta.TransferSyntaxUID = pydicom.uid.UID(syntax)
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    dataset.save_as(out, enforce_file_format=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset.save_as(out, enforce_file_format=True)
     return out.getvalue()
 
 
@@ -221,7 +223,11 @@ def pixels_of(dataset: Dataset) -> bytes:
 
 
 def frame_count(dataset: Dataset) -> int:
-    return max(int(dataset.get("NumberOfFrames") or 1), 1)
+    """Number of Frames, 1 when it is absent or no number."""
+    try:
+        return max(int(dataset.get("NumberOfFrames") or 1), 1)
+    except ValueError:
+        return 1
 
 
 def frames_of(dataset: Dataset) -> list[bytes]:

@@ -13,12 +13,14 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from filmjacket.blobs.local import LocalBlobs
+from filmjacket.dicom.dictionary import warm_up
 from filmjacket.errors import FilmjacketError
 from filmjacket.http.context import Context
 from filmjacket.http.errors import on_filmjacket_error, on_http_exception, on_unexpected
 from filmjacket.http.middleware import AccessLog, with_cors
 from filmjacket.http.routes import routes
 from filmjacket.index import open_index
+from filmjacket.logs import configure_logging
 from filmjacket.offload import Lanes
 from filmjacket.services.studies.ingest import Ingest
 from filmjacket.settings import load_settings
@@ -63,6 +65,7 @@ def create_app(settings: Settings) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[dict[str, Context]]:
         archive = open_archive(settings)
+        warm_up()
         lanes = Lanes(db=settings.lanes.db, disk=settings.lanes.disk, cpu=settings.lanes.cpu)
         try:
             yield {"context": Context(settings, archive.index, archive.blobs, archive.ingest, lanes)}
@@ -84,4 +87,6 @@ def create_app(settings: Settings) -> ASGIApp:
 
 def create_app_from_environment() -> ASGIApp:
     """Factory for server processes: settings travel in the environment (FILMJACKET_...)."""
-    return create_app(load_settings())
+    settings = load_settings()
+    configure_logging(level=settings.log.level, output=settings.log.format)
+    return create_app(settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
@@ -31,7 +32,8 @@ def bodies(draw, boundary):
     pieces = st.one_of(
         st.binary(max_size=20),
         st.sampled_from([
-            b"\r\n", b"\n", b"\r", b"--", b"\r\n--", b"\r\n\r\n", b"\n\n", boundary, b"--" + boundary, b"\r\n--" + boundary[:-1],
+            b"\r\n", b"\n", b"\r", b"--", b"\r\n--", b"\r\n\r\n", b"\n\n", boundary, b"--" + boundary,
+            b"\r\n--" + boundary[:-1],
         ]),
     )  # fmt: skip
     body = b"".join(draw(st.lists(pieces, max_size=8)))
@@ -47,7 +49,7 @@ def payloads(draw):
 
 def chunked(payload: bytes, cuts: list[int]) -> list[bytes]:
     edges = sorted({0, len(payload), *(cut % (len(payload) + 1) for cut in cuts)})
-    return [payload[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [payload[start:end] for start, end in pairwise(edges)]
 
 
 def join(events: list[Event]) -> list[tuple[dict[str, str], bytes]]:
@@ -95,7 +97,8 @@ def test_written_parts_are_read_at_any_chunking(written, cuts, lengths):
 
 NOISE = st.lists(
     st.sampled_from([
-        b"--b", b"--b--", b"\r\n", b"\n", b"\r", b"--", b"-", b" ", b"\t", b"\r\n--b", b"\n--b\n", b"A: 1", b"A", b":", b"\0", b"x", b"bb",
+        b"--b", b"--b--", b"\r\n", b"\n", b"\r", b"--", b"-", b" ", b"\t", b"\r\n--b", b"\n--b\n", b"A: 1",
+        b"A", b":", b"\0", b"x", b"bb",
     ]),
     max_size=25,
 ).map(b"".join)  # fmt: skip

@@ -46,7 +46,6 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "limits.parts": ("10", 10),
     "limits.part_header_bytes": ("4096", 4096),
     "limits.query_bytes": ("1KiB", 1024),
-    "limits.document_bytes": ("1MiB", 1 << 20),
     "log.level": ("debug", "debug"),
     "log.format": ("json", "json"),
     "lanes.db": ("3", 3),
@@ -126,7 +125,7 @@ def test_rank_is_options_environment_file_defaults(monkeypatch: pytest.MonkeyPat
     settings = load_settings(overrides={"host": "localhost", "limits": {"parts": 7}})
     assert (settings.host, settings.port, settings.workers) == ("localhost", 1, 5)
     assert (settings.limits.parts, settings.limits.query_bytes) == (7, 4000)
-    assert settings.limits.document_bytes == Settings().limits.document_bytes
+    assert settings.limits.part_header_bytes == Settings().limits.part_header_bytes
 
 
 def test_which_file_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

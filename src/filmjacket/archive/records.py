@@ -49,15 +49,26 @@ class StoreResult(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """The series that an instance is in."""
+
+    study_uid: str
+    series_uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoreOutcome:
     """Result for one candidate, and the blob that nobody refers to any more because of it (if any).
 
     For `IDENTICAL`, `KEPT` and `DUPLICATE` the unneeded blob is the candidate's own; for `REPLACED` it is the
     one that was stored before. It may be removed once the outcome is known, never earlier.
+
+    `kept_at` says where the instance of a `KEPT` outcome is: a SOP Instance UID may arrive again in another study.
     """
 
     result: StoreResult
     unneeded: BlobRef | None = None
+    kept_at: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)

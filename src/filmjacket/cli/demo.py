@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,12 +73,9 @@ def demo(
     settings = settings_from(config, data=data, host=host, port=port)
     if not load_only:
         check_address(settings.host, settings.port)
-    archive = open_archive(settings)
-    try:
+    with closing(open_archive(settings)) as archive:
         loaded = load_samples(archive)
         instance = instance_to_try(archive)
-    finally:
-        archive.close()
     typer.echo(f"{loaded} sample instances loaded." if loaded else "The archive holds studies; nothing loaded.")
     if not load_only:
         run_server(settings, lambda: typer.echo(what_to_try(settings, instance)))

@@ -48,8 +48,7 @@ def export(
 
     written = skipped = size = 0
     damaged: list[str] = []
-    archive = open_archive(settings)
-    try:
+    with closing(open_archive(settings)) as archive:
         outcomes = export_instances(
             archive, ResourceRef(study, series, instance), destination, workers=jobs or os.cpu_count() or 1
         )
@@ -61,8 +60,6 @@ def export(
                 size += outcome.size
                 if outcome.fate is ExportFate.DAMAGED:
                     damaged.append(f"{outcome.sop_uid}: {outcome.reason}")
-    finally:
-        archive.close()
     if not written + skipped + len(damaged) and study is not None:
         raise NotFound("No stored instance has these UIDs.")
     typer.echo(

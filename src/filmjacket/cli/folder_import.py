@@ -186,8 +186,8 @@ def _digest(file: FoundFile) -> str | FileOutcome:
 
 
 def _may_be_dicom(start: bytes) -> bool:
-    if start[128:132] == b"DICM":
-        return True
+    if not start or start[128:132] == b"DICM":
+        return bool(start)
     reader = HeaderReader()
     try:
         reader.feed(start)

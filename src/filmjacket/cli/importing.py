@@ -61,16 +61,11 @@ def import_folders(
     Example: `filmjacket import ./cd-1 ./cd-2 --data ./archive --report import.jsonl`
     """
     settings = settings_from(config, data=data, duplicates=duplicates)
-    started = time.monotonic()
     with ExitStack() as stack:
         sink = stack.enter_context(report.open("w", encoding="utf-8")) if report is not None else None
-        display = stack.enter_context(progress("Importing", "files", quiet=quiet))
         summary = Summary(sink)
-        interrupted = not _run(settings, folders, jobs, display, summary)
-    summary.show(time.monotonic() - started)
-    if interrupted:
-        typer.echo("Interrupted; the same command goes on where this one stopped.", err=True)
-        raise KeyboardInterrupt
+        stack.callback(summary.show)  # also when it ends early, and after the display has gone
+        _run(settings, folders, jobs, stack.enter_context(progress("Importing", "files", quiet=quiet)), summary)
     if summary.refused:
         raise typer.Exit(1)
 
@@ -83,6 +78,7 @@ class Summary:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._examples: dict[tuple[str, str], Path] = {}
         self._bytes = 0
+        self._started = time.monotonic()
         self.refused = 0
 
     def add(self, outcome: FileOutcome) -> None:
@@ -103,8 +99,9 @@ class Summary:
             }
             self._sink.write(json.dumps(line) + "\n")
 
-    def show(self, seconds: float) -> None:
+    def show(self) -> None:
         """Print the table: how many files had which fate, why, and one of them as an example."""
+        seconds = time.monotonic() - self._started
         files = sum(self._counts.values())
         rate = files / seconds if seconds else 0.0
         typer.echo(f"{files} files, {size_text(self._bytes)}, {seconds:.1f} s, {rate:.0f} files/s")
@@ -120,25 +117,18 @@ def printable(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _run(settings: Settings, folders: Iterable[Path], jobs: int | None, display: Progress, summary: Summary) -> bool:
-    """Import; False if it was interrupted."""
+def _run(settings: Settings, folders: Iterable[Path], jobs: int | None, display: Progress, summary: Summary) -> None:
     from filmjacket.app import open_archive
     from filmjacket.cli.folder_import import import_files
 
     folders = list(folders)
-    archive = open_archive(settings)
-    try:
+    with closing(open_archive(settings)) as archive:
         archive.blobs.check()
         _count_in_background(folders, display.expect)
         with closing(import_files(archive, folders, workers=jobs or os.cpu_count() or 1)) as outcomes:
             for outcome in outcomes:
                 summary.add(outcome)
                 display.advance(outcome.size)
-    except KeyboardInterrupt:
-        return False
-    finally:
-        archive.close()
-    return True
 
 
 def _count_in_background(folders: Iterable[Path], expect: Callable[[int], None]) -> None:

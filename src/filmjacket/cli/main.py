@@ -21,7 +21,7 @@ EXIT_USAGE = 2
 EXIT_UNAVAILABLE = 3
 """The archive cannot be used now: no disk space, no permission, port taken."""
 EXIT_INTERRUPTED = 130
-"""Stopped by Ctrl-C."""
+"""Stopped by Ctrl-C; typer chooses this code."""
 
 HELP = """
 Filmjacket, a DICOMweb server (PS3.18).
@@ -68,10 +68,15 @@ def _options(
 def run() -> NoReturn:
     """Entry point: run the command and turn what it raises into a message and an exit code."""
     try:
-        sys.exit(app(standalone_mode=True))
-    except KeyboardInterrupt:
-        typer.echo("\nInterrupted.", err=True)
-        sys.exit(EXIT_INTERRUPTED)
+        sys.exit(app())
+    except SystemExit as end:
+        if end.code == EXIT_INTERRUPTED:
+            typer.echo("Interrupted. What was done is kept; the same command goes on from there.", err=True)
+        raise
     except FilmjacketError as error:
         typer.echo(f"filmjacket: {error.message}", err=True)
         sys.exit(EXIT_UNAVAILABLE if isinstance(error, Unavailable | OutOfStorage) else EXIT_USAGE)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"filmjacket: {where}{error.strerror or error}.", err=True)
+        sys.exit(EXIT_UNAVAILABLE)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -55,12 +56,9 @@ def prepare(settings: Settings) -> None:
     from filmjacket.app import open_archive
     from filmjacket.maintenance.sweep import GRACE_SECONDS
 
-    archive = open_archive(settings)
-    try:
+    with closing(open_archive(settings)) as archive:
         archive.blobs.check()
         archive.blobs.clear_stage(older_than_seconds=GRACE_SECONDS)
-    finally:
-        archive.close()
 
 
 def run_server(settings: Settings, on_start: Callable[[], None]) -> None:
@@ -148,7 +146,7 @@ def _run_uvicorn(settings: Settings, on_start: Callable[[], None]) -> None:
             "uvicorn is not installed; `pip install 'filmjacket[uvicorn]'` brings it.", offender="server"
         ) from None
     # After its orderly end uvicorn raises the signal that stopped it once more; that would look like a failure.
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGTERM, _stopped)
     on_start()
     uvicorn.run(
         TARGET,
@@ -163,6 +161,10 @@ def _run_uvicorn(settings: Settings, on_start: Callable[[], None]) -> None:
         access_log=False,
         log_config=None,
     )
+
+
+def _stopped(_number: int, _frame: object) -> None:
+    pass
 
 
 def _allow_many_files() -> None:

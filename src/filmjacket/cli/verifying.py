@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,15 +44,12 @@ def verify(
     from filmjacket.maintenance import verify as verifying
 
     started = time.monotonic()
-    archive = open_archive(settings)
-    try:
+    with closing(open_archive(settings)) as archive:
         with progress("Verifying", "instances", quiet=quiet) as display:
             report = verifying.verify(archive.index, archive.blobs, workers=jobs, on_checked=display.advance)
         _show_verify(report, time.monotonic() - started)
         if sweep_too:
             _show_sweep(sweeping.sweep(archive.index, archive.blobs), dry_run=False)
-    finally:
-        archive.close()
     if not report.sound:
         raise typer.Exit(1)
 
@@ -70,11 +68,8 @@ def sweep(
     from filmjacket.app import open_archive
     from filmjacket.maintenance import sweep as sweeping
 
-    archive = open_archive(settings)
-    try:
+    with closing(open_archive(settings)) as archive:
         report = sweeping.sweep(archive.index, archive.blobs, grace_seconds=grace_hours * 3600, dry_run=dry_run)
-    finally:
-        archive.close()
     _show_sweep(report, dry_run=dry_run)
 
 

@@ -20,6 +20,11 @@ class Entry(NamedTuple):
     keyword: str
 
 
+def warm_up() -> None:
+    """Load the dictionary now rather than with the first request."""
+    find_entry("00100010")
+
+
 @lru_cache(maxsize=_REMEMBERED)
 def find_entry(tag: str) -> Entry | None:
     """Return the dictionary entry of a public tag (repeating groups included), or None."""

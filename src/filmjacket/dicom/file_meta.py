@@ -69,6 +69,8 @@ def read_file_meta(head: bytes, *, complete: bool) -> FileMeta:
         if position == announced and _is_deflated(elements):
             # Deflated bytes may look like one more element of group 0002; only here the group length decides.
             break
+    if complete and announced > len(head):
+        raise _truncated(_GROUP_LENGTH)
     if not elements:
         warnings.append("no File Meta Information")
     elif announced != position:
@@ -90,8 +92,10 @@ def _elements(head: bytes, start: int, *, complete: bool) -> Iterator[tuple[str,
     while True:
         if len(head) < position + _HEADER and not complete:
             raise MoreBytes(position + _HEADER)
-        if head[position : position + 2] != b"\x02\0" or len(head) < position + 8:
+        if not b"\x02\0".startswith(head[position : position + 2]) or position == len(head):
             return
+        if len(head) < position + 8:
+            raise _truncated(_GROUP_LENGTH)
         tag, vr, value, length = _header(head, position)
         stop = value + length
         if stop - start > MAX_META_BYTES:
@@ -100,11 +104,7 @@ def _elements(head: bytes, start: int, *, complete: bool) -> Iterator[tuple[str,
             )
         if stop > len(head):
             if complete:
-                raise DicomError(
-                    "truncated: the file ends inside of its File Meta Information",
-                    section=_SECTION,
-                    offender=tag,
-                )
+                raise _truncated(tag)
             raise MoreBytes(stop + _HEADER)
         yield tag, vr, value, stop
         position = stop
@@ -128,3 +128,7 @@ def _is_deflated(elements: list[tuple[str, str, bytes]]) -> bool:
             syntax = transfer_syntaxes.get(raw.decode("ascii", "replace").strip(" \0"))
             return syntax is not None and syntax.deflated
     return False
+
+
+def _truncated(tag: str) -> DicomError:
+    return DicomError("truncated: the file ends inside of its File Meta Information", section=_SECTION, offender=tag)

@@ -31,7 +31,7 @@ from filmjacket.dicom.pixel_layout import (
     EncapsulatedValue,
     native_layout,
 )
-from filmjacket.dicom.scanner import Scanner
+from filmjacket.dicom.scanner import FOREIGN_GROUPS, Scanner
 from filmjacket.dicom.unknown_vr import known_vr, scan_unknown_sequence
 from filmjacket.dicom.values import DECODERS
 from filmjacket.dicom.vr import BINARY_VRS, BULK_VRS
@@ -116,6 +116,7 @@ class HeaderReader:
         scanner = self._scanner
         for warning in scanner.warnings:
             self._warnings.append(ValueWarning(warning.tag, f"{warning.text} (byte {warning.offset})"))
+        self._drop_foreign_groups()
         pixel, spans = self._finish_pixels()
         layout = Layout(
             scanner.data_set_offset,
@@ -306,6 +307,14 @@ class HeaderReader:
         self._encapsulated = None
 
     # -- the end -------------------------------------------------------------------------------------------
+
+    def _drop_foreign_groups(self) -> None:
+        """Leave out what is in the data set but not of it; tags below 0003 are rare, one glance tells."""
+        if min(self._root, default="FFFF") < "0003":
+            for tag in [tag for tag in self._root if tag[:4] in FOREIGN_GROUPS]:
+                del self._root[tag]
+                self._bulk = {path: value for path, value in self._bulk.items() if not path.startswith(tag)}
+                self._warnings.append(ValueWarning(tag, "an element of this group is no part of a data set"))
 
     def _finish_pixels(self) -> tuple[PixelLayout | None, bytes]:
         pixel: PixelLayout | None = None

@@ -67,8 +67,8 @@ def _parse(document: bytes) -> object:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
         raise DicomError(f"member {twice[:16]!r} is there twice", section="PS3.18 F.2.2", offender=twice[:16])
     return members
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from filmjacket.dicom import events as ev
 from filmjacket.dicom import transfer_syntaxes
-from filmjacket.dicom.scanner import Scanner
+from filmjacket.dicom.scanner import FOREIGN_GROUPS, Scanner
 from filmjacket.dicom.values import swap_bytes
 from filmjacket.dicom.vr import LONG_LENGTH_VRS, VALUE_REPRESENTATIONS
 from filmjacket.dicom.writer import PREAMBLE, meta_bytes
@@ -72,6 +72,7 @@ class _Rewriter:
         self._out: list[bytes] = []
         self._identity: dict[str, str] = {}
         self._begun = False
+        self._foreign = False
         # For each sequence around: byte order outside, and whether one of its items is open.
         self._levels: list[bool] = []
         self._item_open: list[bool] = []
@@ -87,9 +88,14 @@ class _Rewriter:
         if not self._levels:
             self._big_endian = self.scanner.encoding.big_endian
         for kind, tag, vr, _, length, raw in events:
-            if not self._begun and tag and not self._levels and tag > _SOP_INSTANCE:
-                self._begin()
+            if tag and not self._levels:
+                self._foreign = tag[:4] in FOREIGN_GROUPS
+                if not self._begun and tag > _SOP_INSTANCE:
+                    self._begin()
+            before = len(self._out)
             self._WRITERS[kind](self, tag, vr, length, raw)
+            if self._foreign:
+                del self._out[before:]
         if not self._begun:
             if sum(map(len, self._out)) <= _MAX_HELD:
                 return b""
@@ -117,7 +123,7 @@ class _Rewriter:
         self._out.insert(0, PREAMBLE + meta_bytes(sop_class, sop_instance, syntax))
 
     def _write_value(self, tag: str, vr: str, length: int, raw: bytes) -> None:
-        if tag.endswith("0000"):
+        if tag.endswith("0000") and vr in {"UL", "UN"}:
             return  # Group lengths are no longer right and are retired (PS3.5 7.2).
         if tag in {_SOP_CLASS, _SOP_INSTANCE} and not self._levels:
             self._identity[tag] = raw.decode("ascii", "replace").strip(" \0")

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 PIECE = 256 * 1024
 """Bytes of input whose events are made at a time: bounds memory whatever the chunks of the caller are."""
 
+FOREIGN_GROUPS = frozenset(("0000", "0002"))
+"""Groups of commands and of File Meta Information, which are no part of a data set (PS3.5 7.1)."""
+
 _UID_OF = {
     IMPLICIT_LITTLE: transfer_syntaxes.IMPLICIT_VR_LITTLE_ENDIAN,
     EXPLICIT_LITTLE: transfer_syntaxes.EXPLICIT_VR_LITTLE_ENDIAN,
@@ -127,8 +130,9 @@ class Scanner:
         syntax = transfer_syntaxes.get(stated) if stated else None
         detected = detect_encoding(head)
         if not stated:
-            if head and (detected is None or detected is IMPLICIT_BIG):
-                raise _not_dicom(with_meta=bool(self.meta.elements))
+            with_meta = bool(self.meta.elements)
+            if (head or not with_meta) and detected in {None, IMPLICIT_BIG}:
+                raise _not_dicom(with_meta=with_meta)
             self._adopt(detected or EXPLICIT_LITTLE, "no Transfer Syntax UID")
             return
         self.transfer_syntax = stated

@@ -28,7 +28,7 @@ NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM"
 NAME_COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
 
 _SECTION = "PS3.19 A.1.6"
-_BLOCKS = range(0x10, 0x100)
+_FIRST_BLOCK, _LAST_BLOCK = 0x10, 0xFF
 
 # Which element may stand in which (PS3.19 A.1.5).
 _CHILDREN = {
@@ -192,7 +192,7 @@ def _assemble(level: list[_Attribute]) -> Attributes:
     for attribute in level:
         tag = attribute.tag
         if attribute.creator:
-            tag = blocks.place(attribute, result)
+            tag = blocks.place(attribute, attribute.creator, result)
         if tag in result:
             raise refusal(tag, "it is there twice", section=_SECTION)
         result[tag] = _element(attribute)
@@ -203,27 +203,38 @@ class _Blocks:
     """Reservation of private blocks (PS3.5 7.8.1): the number of the document where free, else the next."""
 
     def __init__(self, level: list[_Attribute]) -> None:
-        # Reserved or used as they are by elements that come without a privateCreator.
-        self._owners: dict[str, str | None] = {}
+        self._taken: set[str] = set()
+        self._owned: dict[tuple[str, str], list[str]] = {}
+        self._next: dict[str, int] = {}
         for attribute in level:
             if attribute.creator is None and is_private_creator(attribute.tag):
-                self._owners[attribute.tag] = str(attribute.members.get(1, ""))
+                self._own(attribute.tag[:4], attribute.tag[6:], str(attribute.members.get(1, "")))
             elif attribute.creator is None and (creator_tag := creator_tag_of(attribute.tag)):
-                self._owners.setdefault(creator_tag, None)
+                # Elements that come without a creator keep their block, whoever it belongs to.
+                self._taken.add(creator_tag)
 
-    def place(self, attribute: _Attribute, result: Attributes) -> str:
+    def place(self, attribute: _Attribute, creator: str, result: Attributes) -> str:
         """Return the tag of an element in a block of its creator, reserving one where necessary."""
         group, given, element = attribute.tag[:4], attribute.tag[4:6], attribute.tag[6:]
-        preferred = [given] if given >= "10" else []
-        for block in (*preferred, *(f"{number:02X}" for number in _BLOCKS)):
-            creator_tag, tag = f"{group}00{block}", f"{group}{block}{element}"
-            owner = self._owners.get(creator_tag, "")
-            if owner == "" and creator_tag not in self._owners:
-                self._owners[creator_tag] = attribute.creator
-                result[creator_tag] = {"vr": "LO", "Value": [attribute.creator]}
-                return tag
-            if owner == attribute.creator and tag not in result:
-                return tag
+        owned = self._owned.get((group, creator), [])
+        for block in (given, *owned) if given in owned else owned:
+            if f"{group}{block}{element}" not in result:
+                return f"{group}{block}{element}"
+        block = given if given >= "10" and f"{group}00{given}" not in self._taken else self._free(attribute)
+        self._own(group, block, creator)
+        result[f"{group}00{block}"] = {"vr": "LO", "Value": [creator]}
+        return f"{group}{block}{element}"
+
+    def _own(self, group: str, block: str, creator: str) -> None:
+        self._taken.add(f"{group}00{block}")
+        self._owned.setdefault((group, creator), []).append(block)
+
+    def _free(self, attribute: _Attribute) -> str:
+        group = attribute.tag[:4]
+        for number in range(self._next.get(group, _FIRST_BLOCK), _LAST_BLOCK + 1):
+            if f"{group}00{number:02X}" not in self._taken:
+                self._next[group] = number + 1
+                return f"{number:02X}"
         raise refusal(attribute.tag, "its group has no free block", section="PS3.5 7.8.1")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,8 @@ def searching(level: Level) -> Endpoint:
         context = context_of(request)
         preferences = preferences_of(request)
         query = parse_search(level, ref_of(request), raw_query(request))
+        if query.limit is None:
+            query = replace(query, limit=context.settings.search.default_limit)
         base_url = base_url_of(request)
 
         def work() -> tuple[SearchAnswer, DownloadResponse]:
@@ -124,12 +127,13 @@ async def store(request: Request) -> Response:
     ref = ref_of(request)
     try:
         _check_announced_length(request, context.settings.limits.request_bytes)
+        limits = context.settings.limits
         session = open_session(
             context.ingest,
             content_type=request.headers.get("content-type"),
             content_encoding=request.headers.get("content-encoding"),
             study=ref.study,
-            limits=StoreLimits(part_bytes=context.settings.limits.part_bytes, parts=context.settings.limits.parts),
+            limits=StoreLimits(limits.request_bytes, limits.part_bytes, limits.parts, limits.part_header_bytes),
         )
         report = await _receive(request, context, session)
     except FilmjacketError:
@@ -163,7 +167,7 @@ async def _receive(request: Request, context: Context, session: StoreSession) ->
         return await lanes.disk(_finish, session, pending)
     except FilmjacketError as error:
         return await lanes.disk(session.broken, error)
-    except (ClientDisconnect, anyio.get_cancelled_exc_class()):
+    except BaseException:  # the client went away, the server stops, or a fault of ours
         with anyio.CancelScope(shield=True):
             await lanes.disk(session.abandon)
         raise
@@ -198,8 +202,8 @@ def _store_answer(report: StoreReport, base_url: str, media_type: str) -> Respon
     """The Store Instances Response Module with its status and locations (10.5.3)."""
     stored = [
         store_response.StoredInstance(
-            item.candidate.study_uid,
-            item.candidate.series_uid,
+            item.place.study_uid,
+            item.place.series_uid,
             item.candidate.sop_uid,
             item.candidate.sop_class_uid,
             warning_reason=item.warning_reason,
@@ -211,8 +215,6 @@ def _store_answer(report: StoreReport, base_url: str, media_type: str) -> Respon
         store_response.FailedInstance(item.reason, item.sop_class_uid, item.sop_uid, comments=(item.message,))
         for item in report.failures
     ]
-    module = store_response.build(stored, failed, base_url)
-    body = encode_attributes(module) if media_type == DICOM_JSON else encode_native(module)
-    url = store_response.retrieve_url(stored, base_url)
-    headers = {"Location": url, "Content-Location": url} if url else {}
-    return Response(body, store_response.status_for(stored, failed), headers=headers, media_type=media_type)
+    answer = store_response.answer(stored, failed, base_url)
+    body = encode_attributes(answer.module) if media_type == DICOM_JSON else encode_native(answer.module)
+    return Response(body, answer.status, headers=dict(answer.headers), media_type=media_type)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from filmjacket.archive.policies import DuplicatePolicy
-from filmjacket.archive.records import BlobRef, StoreOutcome, StoreResult
+from filmjacket.archive.records import BlobRef, Place, StoreOutcome, StoreResult
 from filmjacket.index.schema import instances, sop_instances
 from filmjacket.index.unit import one_of, portions, select_keys
 
@@ -80,7 +80,7 @@ def decide(
         if before.blob.sha256 == candidate.blob.sha256:
             return StoreOutcome(StoreResult.IDENTICAL, own)
         if duplicates is DuplicatePolicy.KEEP:
-            return StoreOutcome(StoreResult.KEPT, own)
+            return StoreOutcome(StoreResult.KEPT, own, Place(before.study_uid, before.series_uid))
         if duplicates is DuplicatePolicy.REJECT:
             return StoreOutcome(StoreResult.DUPLICATE, own)
         if candidate.sop_uid in stored_before:

@@ -213,5 +213,7 @@ def _request_items(element: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_search_attribute(tag: str, element: dict[str, Any]) -> bool:
-    """`all` means keys that PS3.4 C.6.1.1 lists, not the data set: no private, bulk or binary values."""
-    return not (tags.is_private(tag) or "BulkDataURI" in element or "InlineBinary" in element)
+    """`all` means keys that PS3.4 C.6.1.1 lists, not the file: no meta, private, bulk or binary values."""
+    if tags.is_private(tag) or tag.startswith("0002"):
+        return False
+    return not ("BulkDataURI" in element or "InlineBinary" in element)

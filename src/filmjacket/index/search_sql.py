@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from sqlalchemy import and_, false, or_, select, true
 
 from filmjacket.dicom.levels import Level
-from filmjacket.index.schema import instances, request_attributes, series, studies
+from filmjacket.index.schema import UNKNOWN_NUMBER, instances, request_attributes, series, studies
 from filmjacket.web.matching import MatchKey, MatchKind
 from filmjacket.web.search_tables import (
     MODALITIES_IN_STUDY,
@@ -124,13 +124,14 @@ def _text_column(key: MatchKey, columns: tuple[Column, ...]) -> tuple[ColumnElem
 
 def _name_column(key: MatchKey, columns: tuple[Column, ...]) -> tuple[ColumnElement[bool], bool]:
     """Any group for any group, or group by group when the key has groups; columns hold folded text."""
-    if len(key.values) > 1:
+    wanted, *further = key.values
+    if further:
         parts = [_pattern(column, value) for column, value in zip(columns, key.values, strict=False) if value]
         return and_(true(), *(clause for clause, _ in parts)), all(exact for _, exact in parts)
-    if not key.values[0]:
+    if not wanted:
         # Only names of nothing but delimiters fold to "", and their studies are listed as odd.
         return false(), True
-    parts = [_pattern(column, key.values[0]) for column in columns]
+    parts = [_pattern(column, wanted) for column in columns]
     return or_(*(clause for clause, _ in parts)), all(exact for _, exact in parts)
 
 
@@ -148,7 +149,9 @@ def _moment_column(key: MatchKey, columns: tuple[Column, ...]) -> tuple[ColumnEl
 
 def _number_column(key: MatchKey, columns: tuple[Column, ...]) -> tuple[ColumnElement[bool], bool]:
     (column,) = columns
-    return column == int(key.values[0]), True
+    wanted = int(key.values[0])
+    # The number that stands for "absent" is no number; a study that has it is listed as odd.
+    return (false() if wanted == UNKNOWN_NUMBER else column == wanted), True
 
 
 _FORMS: dict[_Form, Callable[[MatchKey, tuple[Column, ...]], tuple[ColumnElement[bool], bool]]] = {

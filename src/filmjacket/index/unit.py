@@ -29,7 +29,9 @@ def portions(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
         yield keys[start : start + _KEYS_AT_ONCE]
 
 
-def select_keys(connection: Connection, statement: Select[*tuple[Any, ...]], keys: Sequence[object]) -> Iterator[ResultRow[*tuple[Any, ...]]]:
+def select_keys(
+    connection: Connection, statement: Select[*tuple[Any, ...]], keys: Sequence[object]
+) -> Iterator[ResultRow[*tuple[Any, ...]]]:
     """Yield the rows of a statement with `one_of` for all keys, however many."""
     for some in portions(keys):
         yield from connection.execute(statement, {"keys": some})

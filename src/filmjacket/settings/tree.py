@@ -136,9 +136,6 @@ class LimitSettings(Group):
         default=ByteSize(16 * KIB), description="Largest header of one part of a multipart payload."
     )
     query_bytes: ByteSize = Field(default=ByteSize(64 * KIB), description="Longest query string.")
-    document_bytes: ByteSize = Field(
-        default=ByteSize(64 * MIB), description="Largest JSON or XML document in a request payload."
-    )
 
 
 class LogSettings(Group):

@@ -77,9 +77,7 @@ def parse_accept(
     if missing and strict:
         refusal = "The request has no Accept header; say which representation is wanted."
     elif wanted and not covered:
-        refusal = (
-            "The accept parameter asks for nothing that the Accept header allows; it can only narrow it."
-        )
+        refusal = "The accept parameter asks for nothing that the Accept header allows; it can only narrow it."
     return Preferences(covered, ranges, strict=strict, refusal=refusal)
 
 
@@ -159,6 +157,4 @@ def _covers(ranges: tuple[MediaRange, ...], wanted: MediaRange) -> bool:
 
 
 def _bad_parameter(message: str) -> BadRequest:
-    return BadRequest(
-        message, section="8.3.3.1", offender="accept", accepted=("a comma list of media types",)
-    )
+    return BadRequest(message, section="8.3.3.1", offender="accept", accepted=("a comma list of media types",))

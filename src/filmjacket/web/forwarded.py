@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+MAX_FORWARDED: Final = 1024
+"""Characters of a Forwarded header that is read; one hop takes about a hundred."""
 
 _HOST = re.compile(
     r"(?P<name>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?\.?)(?::(?P<port>\d{1,5}))?",
@@ -22,7 +24,7 @@ _HOST = re.compile(
 )
 _PORT = re.compile(r"\d{1,5}", re.ASCII)
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~$()*+,;=:@%-]+)+/?", re.ASCII)
-_PAIR = re.compile(r'\s*([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^";,\s]*))\s*(?:;|$)', re.ASCII)
+_PAIR = re.compile(r'([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^";,\s]*))\s*(?:;|$)', re.ASCII)
 _FIRST_ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")*')
 _ESCAPED = re.compile(r"\\(.)")
 
@@ -36,9 +38,7 @@ class Forwarded:
     prefix: str | None = None
 
 
-def forwarded_origin(
-    headers: Mapping[str, str], *, peer: str | None, trusted: tuple[str, ...]
-) -> Forwarded | None:
+def forwarded_origin(headers: Mapping[str, str], *, peer: str | None, trusted: tuple[str, ...]) -> Forwarded | None:
     """What the headers say if the peer is one of the trusted addresses and networks; otherwise None.
 
     Anybody can send such headers, so they count only from proxies that the administrator has named.
@@ -126,7 +126,7 @@ def _is_trusted(peer: str, trusted: tuple[str, ...]) -> bool:
 
 
 def _first_pairs(header: str) -> dict[str, str]:
-    first = _FIRST_ELEMENT.match(header)
+    first = _FIRST_ELEMENT.match(header) if len(header) <= MAX_FORWARDED else None
     pairs: dict[str, str] = {}
     for found in _PAIR.finditer(first[0] if first else ""):
         value = found[3] if found[2] is None else _ESCAPED.sub(r"\1", found[2])

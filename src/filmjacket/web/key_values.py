@@ -78,7 +78,7 @@ def _any_of(name: str, tag: str, vr: str, parts: list[str]) -> MatchKey:
 
 
 def _text(tag: str, vr: str, text: str) -> MatchKey:
-    if not text.strip("*"):
+    if not text.strip("* "):
         return MatchKey(tag, vr, MatchKind.UNIVERSAL)
     if vr == "PN":
         return _name(tag, text)
@@ -91,7 +91,7 @@ def _name(tag: str, text: str) -> MatchKey:
     groups = [re.sub(r"\*+", "*", fold_name(group)) for group in text.split("=")[:3]]
     # A group that is empty or `*` asks for nothing, like a universal key.
     values = tuple("" if group == "*" else group for group in groups) if len(groups) > 1 else (groups[0],)
-    if len(values) > 1 and not any(values):
+    if (len(values) > 1 and not any(values)) or values == ("*",):
         return MatchKey(tag, "PN", MatchKind.UNIVERSAL)
     kind = MatchKind.WILDCARD if any("*" in value or "?" in value for value in values) else MatchKind.SINGLE
     return MatchKey(tag, "PN", kind, values)

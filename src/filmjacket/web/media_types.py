@@ -22,9 +22,10 @@ _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _ESSENCE = re.compile(rf"\s*({_NAME})/({_NAME})\s*(?=;|$)")
 # An unquoted value runs to the next semicolon: RFC 9110 wants a token, but `type=application/dicom` and
 # boundaries with colons or equals signs occur, and PS3.18 8.7.1 tells us to expect them.
-_PARAMETER = re.compile(rf';\s*(?:({_NAME})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;"]*)))?\s*(?=;|$)')
+_PARAMETER = re.compile(rf';\s*+(?:({_NAME})\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^;"]*+)))?+\s*+(?=;|$)')
 _IS_PLAIN = re.compile(_NAME)
-_LIST_ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"|")+')
+# A quotation mark that is never closed quotes all of the rest; trying again behind it would take quadratic time.
+_LIST_ELEMENT = re.compile(r'(?:[^,"]++|"(?:[^"\\]|\\.)*+(?:"|\\?\Z))++', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)")
 
 

@@ -253,11 +253,9 @@ def choose_frames(preferences: Preferences, *, single: bool, stored: str | None)
     `single` says that exactly one frame is asked for. Under `*/*` the answer is multipart, the form that
     every client of frames expects.
     """
-    offers = _pixel_offers(stored)
-    alone = tuple(
-        Offer(offer.media_type, multipart=False, transfer_syntax=offer.transfer_syntax) for offer in offers
-    )
-    return _plan_bulk(preferences, offers + alone if single else offers, stored)
+    offers = _pixel_offers(stored, multipart=True)
+    alone = _pixel_offers(stored, multipart=False) if single else ()
+    return _plan_bulk(preferences, offers + alone, stored)
 
 
 def choose_bulk(preferences: Preferences, *, single: bool, stored: str | None) -> FramePlan:
@@ -266,24 +264,20 @@ def choose_bulk(preferences: Preferences, *, single: bool, stored: str | None) -
     `single` says that the value is one item, as anything but compressed multi-frame pixel data is. Such a
     value is sent as a single part under `*/*`, since a BulkDataURI is followed by generic clients too.
     """
-    offers = _pixel_offers(stored)
-    alone = tuple(
-        Offer(offer.media_type, multipart=False, transfer_syntax=offer.transfer_syntax) for offer in offers
-    )
-    return _plan_bulk(preferences, alone + offers if single else offers, stored)
+    alone = _pixel_offers(stored, multipart=False) if single else ()
+    return _plan_bulk(preferences, alone + _pixel_offers(stored, multipart=True), stored)
 
 
-def _pixel_offers(stored: str | None) -> tuple[Offer, ...]:
+def _pixel_offers(stored: str | None, *, multipart: bool) -> tuple[Offer, ...]:
     """How pixel data can be had without coding: native bytes, or the stored stream in its media type."""
     if stored is None or stored == ENCAPSULATED_UNCOMPRESSED:
         # Both transfer syntaxes of application/octet-stream have the same bytes (Table 8.7.3-4).
         return tuple(
-            Offer(OCTET_STREAM, multipart=True, transfer_syntax=uid)
-            for uid in (EXPLICIT_VR_LITTLE_ENDIAN, ENCAPSULATED_UNCOMPRESSED)
+            Offer(OCTET_STREAM, multipart, uid) for uid in (EXPLICIT_VR_LITTLE_ENDIAN, ENCAPSULATED_UNCOMPRESSED)
         )
     syntax = transfer_syntaxes.get(stored)
     media_type = None if syntax is None else syntax.media_type
-    return () if media_type is None else (Offer(media_type, multipart=True, transfer_syntax=stored),)
+    return () if media_type is None else (Offer(media_type, multipart, stored),)
 
 
 def _plan_bulk(preferences: Preferences, offers: tuple[Offer, ...], stored: str | None) -> FramePlan:
@@ -291,9 +285,7 @@ def _plan_bulk(preferences: Preferences, offers: tuple[Offer, ...], stored: str 
     for ranges in _sources(preferences, offers):
         _refuse_mixture(ranges)
         for offer, _ in _rank(ranges, offers):
-            return FramePlan(
-                offer.media_type, offer.multipart, offer.transfer_syntax, as_stored=stored is not None
-            )
+            return FramePlan(offer.media_type, offer.multipart, offer.transfer_syntax, as_stored=stored is not None)
     if compressed:
         raise _not_acceptable(
             offers,
@@ -353,9 +345,7 @@ def _match_type(entry: MediaRange, offer: Offer) -> int:
     return 0 if offer.explicit and entry.is_wildcard else specificity
 
 
-def _instance_representations(
-    ranges: tuple[MediaRange, ...], offers: tuple[Offer, ...]
-) -> tuple[Representation, ...]:
+def _instance_representations(ranges: tuple[MediaRange, ...], offers: tuple[Offer, ...]) -> tuple[Representation, ...]:
     """One representation for each offer and each transfer syntax that a range asks for with it."""
     found: list[tuple[float, int, int, Representation]] = []
     for row, offer in enumerate(offers):

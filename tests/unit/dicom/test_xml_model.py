@@ -189,6 +189,13 @@ def test_creator_elements_that_are_sent_are_used():
     assert decode_native(xml) == {"00090020": {"vr": "LO", "Value": ["A"]}, "00092001": {"vr": "LO"}}
 
 
+def test_a_group_without_a_free_block_is_refused():
+    blocks = "".join(f'<DicomAttribute tag="00090001" vr="LO" privateCreator="C{i}"/>' for i in range(240))
+    assert len(decode_native(document(blocks))) == 480
+    with pytest.raises(DicomError, match="no free block"):
+        decode_native(document(blocks + '<DicomAttribute tag="00090001" vr="LO" privateCreator="one more"/>'))
+
+
 @pytest.mark.parametrize(
     ("content", "attributes"),
     [

@@ -51,7 +51,8 @@ def test_ranges(element, expected):
 @pytest.mark.parametrize(
     "garbage",
     [
-        "garbage", "application/", "text/html;q=2", "text/html;q=-1", "text/html;q=x", "text/html;q=1.5", "text/html;q=NaN",
+        "garbage", "application/", "text/html;q=2", "text/html;q=-1", "text/html;q=x", "text/html;q=1.5",
+        "text/html;q=NaN",
         "text/html;q=", 'multipart/related; type="', 'multipart/related; type="nonsense"', "a/b; x=1; x=2",
     ],
 )  # fmt: skip

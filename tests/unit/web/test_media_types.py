@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -90,7 +91,7 @@ def test_only_tokens_stay_unquoted():
         (" a/b ,, ,c/d,", ["a/b", "c/d"]),
         ('a/b; x="1,2", c/d', ['a/b; x="1,2"', "c/d"]),
         (r'a/b; x="\",", c/d', [r'a/b; x="\","', "c/d"]),
-        ('a/b; x="open, c/d', ['a/b; x="open', "c/d"]),
+        ('a/b; x="open, c/d', ['a/b; x="open, c/d']),
         ("", []),
     ],
 )
@@ -123,20 +124,14 @@ def test_written():
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        'a/b; x="' + "\\" * 8000,
-        "a/b" + "; " * 4000,
-        "a/b; " + "x" * 8000,
-        'a/b; x="' + '\\"' * 4000,
-        "a/b;" + " " * 8000,
-    ],
+    "unit",
+    ["\\", "; ", "x", '\\"', " ", '"', '";', ",", '",', ";x=", '\\\\"', ' "', "\n"],
 )
-def test_hostile_media_types_take_no_time(text):
+@pytest.mark.parametrize("start", ["a/b; ", 'a/b; x="', "a/b;", ""])
+def test_hostile_media_types_take_linear_time(start, unit):
+    text = (start + unit * MAX_MEDIA_TYPE)[: MAX_MEDIA_TYPE - 1] + "!"
     started = time.process_time()
-    try:
+    with contextlib.suppress(BadRequest):
         parse_media_type(text)
-    except BadRequest:
-        pass
-    split_list(text * 10)
-    assert time.process_time() - started < 0.5
+    split_list((start + unit * 100_000)[:100_000] + "!")
+    assert time.process_time() - started < 0.2

@@ -61,8 +61,8 @@ ACCEPTED = {
         [(TYPE, b"body")],
     ),
     "two parts": (
-        b"--b\r\nContent-Type: application/dicom\r\n\r\none\r\n--b\r\nContent-Type: application/dicom\r\n\r\ntwo\r\n--b--",
-        [(TYPE, b"one"), (TYPE, b"two")],
+        b"--b\r\nContent-Type: application/dicom\r\n\r\none\r\n--b\r\nA: 1\r\n\r\ntwo\r\n--b--",
+        [(TYPE, b"one"), ({"a": "1"}, b"two")],
     ),
     "line end first, as the grammar's CRLF before the delimiter": (
         b"\r\n--b\r\n\r\nbody\r\n--b--\r\n",

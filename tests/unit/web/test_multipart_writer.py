@@ -37,7 +37,8 @@ def test_content_type_of_the_payload():
 def test_section_8_6_1_2_another_parser_reads_it():
     url = "http://localhost/dicom-web/studies/1.2"
     payload = b"".join([
-        multipart_writer.part_head(BOUNDARY, "application/dicom; transfer-syntax=1.2.840.10008.1.2.1", url, 4, first=True),
+        multipart_writer.part_head(BOUNDARY, "application/dicom; transfer-syntax=1.2.840.10008.1.2.1", url, 4,
+        first=True),
         b"\r\n--",
         multipart_writer.part_head(BOUNDARY, "application/dicom", None, first=False),
         b"second",

@@ -328,6 +328,12 @@ def test_section_8_7_8_1_ties_prefer_the_stored_form():
     assert instance_plan(accept, DEFLATED).plan is TO_EXPLICIT
 
 
+def test_the_bulk_data_type_is_passed_over_when_an_instance_is_planned():
+    accept = f"{RELATED_OCTETS};q=0.9, {RELATED_DICOM};q=0.5"
+    assert negotiate.choose_instances(parse_accept(accept), single=True)[0].media_type == "application/octet-stream"
+    assert instance_plan(accept, EXPLICIT).representation.media_type == "application/dicom"
+
+
 def test_q_zero_excludes_a_transfer_syntax_from_star():
     accept = f"{related('application/dicom', J2K)};q=0, {related('application/dicom', '*')}"
     assert instance_plan(accept, JLS).plan is AS_STORED
@@ -382,7 +388,8 @@ COMPRESSED = [
 def test_table_8_7_3_5_compressed_frames_as_stored(stored, media_type):
     family = media_type.partition("/")[0]
     for accept in (
-        None, "*/*", "multipart/related", 'multipart/related; type="*/*"', 'multipart/related; type="*/*"; transfer-syntax=*',
+        None, "*/*", "multipart/related", 'multipart/related; type="*/*"',
+        'multipart/related; type="*/*"; transfer-syntax=*',
         related(f"{family}/*"), related(media_type), related(media_type, stored), related(media_type, "*"),
         f'multipart/related; type="{media_type}; transfer-syntax={stored}"', f"{RELATED_OCTETS}, */*;q=0.1",
     ):  # fmt: skip
@@ -401,7 +408,8 @@ def test_table_8_7_3_5_compressed_frames_refused(stored, media_type):
     other = J2K if stored != J2K else JLS
     for accept in (
         RELATED_OCTETS, related("application/octet-stream", "*"), related("application/octet-stream", EXPLICIT),
-        related(media_type, other), related("image/jph"), related("*/*", EXPLICIT), media_type, "application/octet-stream",
+        related(media_type, other), related("image/jph"), related("*/*", EXPLICIT), media_type,
+        "application/octet-stream",
     ):  # fmt: skip
         with pytest.raises(NotAcceptable) as refusal:
             negotiate.choose_frames(parse_accept(accept), single=False, stored=stored)
@@ -448,7 +456,8 @@ def test_table_8_7_3_4_native_frames(accept, multipart, transfer_syntax, stored)
 
 @pytest.mark.parametrize(
     "accept",
-    [related("image/jp2"), related("image/*"), related("application/octet-stream", IMPLICIT), related("application/octet-stream", J2K),
+    [related("image/jp2"), related("image/*"), related("application/octet-stream", IMPLICIT),
+    related("application/octet-stream", J2K),
      "image/jpeg", related("application/dicom"), related("*/*", J2K)],
 )  # fmt: skip
 def test_section_8_7_7_native_frames_refused(accept):

@@ -40,7 +40,7 @@ def test_section_8_3_4_4_1_additional_results():
 )
 def test_section_8_3_4_unsupported_parameters(text, parameter):
     assert text.startswith(f"The {parameter} parameter is not supported. ")
-    assert text.endswith("has been performed.") or text.endswith("has not been performed.")
+    assert text.endswith(("has been performed.", "has not been performed."))
 
 
 def test_section_8_4_3_warning_header():

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from filmjacket.archive.records import Candidate, StoreResult
+from filmjacket.archive.records import Candidate, Place, StoreResult
 from filmjacket.dicom import transfer_syntaxes
 from filmjacket.dicom.attributes import get_text
 from filmjacket.dicom.header import HeaderReader
@@ -60,11 +60,15 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The durable end of one received file. `warnings` are texts for people and hold no values."""
+    """The durable end of one received file. `warnings` are texts for people and hold no values.
+
+    `place` is where the instance can be retrieved: for `KEPT` that of the one that was there before.
+    """
 
     candidate: Candidate
     result: StoreResult
     warnings: tuple[str, ...]
+    place: Place
 
     @property
     def warning_reason(self) -> int | None:
@@ -91,9 +95,9 @@ class Incoming:
             return
         self._bytes += len(chunk)
         try:
+            self._reader.feed(chunk)
             if self._maximum_bytes is not None and self._bytes > self._maximum_bytes:
                 raise TooLarge(f"The instance is larger than the configured {self._maximum_bytes} bytes.")
-            self._reader.feed(chunk)
         except (DicomError, TooLarge) as error:
             self._failure = self._failure_of(error)
             return
@@ -226,7 +230,12 @@ class Ingest:
         outcomes = self._index.store([item.candidate for item in received], self._duplicates)
         self._blobs.remove([outcome.unneeded.key for outcome in outcomes if outcome.unneeded is not None])
         return [
-            Stored(item.candidate, outcome.result, _warnings_of(item, outcome))
+            Stored(
+                item.candidate,
+                outcome.result,
+                _warnings_of(item, outcome),
+                outcome.kept_at or Place(item.candidate.study_uid, item.candidate.series_uid),
+            )
             for item, outcome in zip(received, outcomes, strict=True)
         ]
 

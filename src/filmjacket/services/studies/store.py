@@ -15,10 +15,11 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from filmjacket.errors import BadRequest, UnsupportedMediaType
+from filmjacket.archive.records import StoreResult
+from filmjacket.errors import BadRequest, TooLarge, UnsupportedMediaType
 from filmjacket.services.studies.ingest import StoreFailure
 from filmjacket.web import status
-from filmjacket.web.media_types import parse_media_type
+from filmjacket.web.media_types import DICOM, MULTIPART_RELATED, OCTET_STREAM, parse_media_type
 from filmjacket.web.multipart_reader import (
     Finished,
     MultipartLimits,
@@ -30,7 +31,7 @@ from filmjacket.web.multipart_reader import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from filmjacket.errors import FilmjacketError
     from filmjacket.services.studies.ingest import Incoming, Ingest, Received, Stored
@@ -49,8 +50,10 @@ INFLATE_STEP = 2**20  # decoded bytes handed on at a time, whatever the compress
 class StoreLimits:
     """Bounds on one store request; `None` is no bound."""
 
+    payload_bytes: int | None
     part_bytes: int | None
     parts: int
+    part_header_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +140,14 @@ class Intake:
             self._staged = []
 
     def _commit(self) -> None:
-        if self._published:
-            self.stored += self._ingest.commit(self._published)
-            self._published = []
+        if not self._published:
+            return
+        for item in self._ingest.commit(self._published):
+            if item.result is StoreResult.DUPLICATE:
+                self.failures.append(_refusal_of_duplicate(item))
+            else:
+                self.stored.append(item)
+        self._published = []
 
 
 class StoreSession:
@@ -210,7 +218,9 @@ class MultiPart:
 
     def __init__(self, intake: Intake, boundary: bytes, limits: StoreLimits) -> None:
         self._intake = intake
-        self._reader = MultipartReader(boundary, MultipartLimits(parts=limits.parts))
+        self._reader = MultipartReader(
+            boundary, MultipartLimits(parts=limits.parts, header_bytes=limits.part_header_bytes)
+        )
         self._skipping = False
 
     def feed(self, chunk: bytes) -> None:
@@ -227,7 +237,7 @@ class MultiPart:
             if not self._skipping:
                 self._intake.write(event.data)
         elif isinstance(event, PartBegin):
-            refusal = _refusal_of_part(event.headers)
+            refusal = _refusal_of_part(event)
             self._skipping = refusal is not None
             if refusal is None:
                 self._intake.begin()
@@ -238,13 +248,18 @@ class MultiPart:
 
 
 class ContentDecoder:
-    """Undoes the Content-Encoding of a request payload, a bounded piece at a time (RFC 9110 8.4)."""
+    """Undoes the Content-Encoding of a request payload, a bounded piece at a time (RFC 9110 8.4).
 
-    def __init__(self, coding: str) -> None:
+    `maximum_bytes` bounds the decoded payload, which a few coded bytes may swell to.
+    """
+
+    def __init__(self, coding: str, maximum_bytes: int | None = None) -> None:
+        self._maximum_bytes = maximum_bytes
+        self._decoded = 0
         self._inflater = None if coding == "identity" else zlib.decompressobj(47)  # 47: gzip or zlib, detected
 
     def decode(self, chunk: bytes) -> Iterator[bytes]:
-        """Decoded pieces of at most `INFLATE_STEP` bytes. Raises `BadRequest` for a corrupt stream."""
+        """Decoded pieces of at most `INFLATE_STEP` bytes. Raises `BadRequest` for a corrupt stream, `TooLarge`."""
         if self._inflater is None:
             yield chunk
             return
@@ -258,6 +273,13 @@ class ContentDecoder:
                     offender="Content-Encoding",
                 ) from error
             chunk = self._inflater.unconsumed_tail
+            self._decoded += len(piece)
+            if self._maximum_bytes is not None and self._decoded > self._maximum_bytes:
+                raise TooLarge(
+                    f"The decoded payload is larger than the configured {self._maximum_bytes} bytes.",
+                    section="8.5",
+                    offender="payload",
+                )
             if piece:
                 yield piece
 
@@ -291,15 +313,15 @@ def open_session(
             accepted=ACCEPTED_CODINGS,
         )
     intake = Intake(ingest, study, limits)
-    return StoreSession(intake, _payload_reader(media_type, intake, limits), ContentDecoder(coding))
+    return StoreSession(intake, _payload_reader(media_type, intake, limits), ContentDecoder(coding, limits.payload_bytes))
 
 
 def _payload_reader(media_type: MediaType | None, intake: Intake, limits: StoreLimits) -> PayloadReader:
-    if media_type is not None and media_type.essence == "application/dicom":
+    if media_type is not None and media_type.essence == DICOM:
         return SinglePart(intake)
-    if media_type is not None and media_type.essence == "multipart/related":
+    if media_type is not None and media_type.essence == MULTIPART_RELATED:
         root = media_type.get("type")
-        if root is None or parse_media_type(root).essence == "application/dicom":
+        if root is None or parse_media_type(root).essence == DICOM:
             return MultiPart(intake, boundary_of(media_type), limits)
     raise UnsupportedMediaType(
         "The payload's media type is not supported." if media_type else "The Content-Type header is missing.",
@@ -309,21 +331,29 @@ def _payload_reader(media_type: MediaType | None, intake: Intake, limits: StoreL
     )
 
 
-def _refusal_of_part(headers: Mapping[str, str]) -> StoreFailure | None:
+def _refusal_of_part(part: PartBegin) -> StoreFailure | None:
     """The part must be a Part 10 file in plain bytes; a part without Content-Type is taken to be one."""
-    encoding = headers.get("content-transfer-encoding", "binary").strip().lower()
-    if encoding not in {"binary", "8bit", "7bit"}:
+    if part.unsupported_encoding is not None:
         return StoreFailure("Content-Transfer-Encoding is not supported.", reason=status.CANNOT_UNDERSTAND)
-    content_type = headers.get("content-type")
+    content_type = part.headers.get("content-type")
     if content_type is None:
         return None
     try:
         essence = parse_media_type(content_type).essence
     except BadRequest:
         essence = ""
-    if essence in {"application/dicom", "application/octet-stream"}:
+    if essence in {DICOM, OCTET_STREAM}:
         return None
     return StoreFailure("The part's Content-Type is not application/dicom.", reason=status.CANNOT_UNDERSTAND)
+
+
+def _refusal_of_duplicate(item: Stored) -> StoreFailure:
+    return StoreFailure(
+        "Other content is stored under this SOP Instance UID.",
+        reason=status.DUPLICATE_SOP_INSTANCE,
+        sop_class_uid=item.candidate.sop_class_uid,
+        sop_uid=item.candidate.sop_uid,
+    )
 
 
 def _bytes_of(received: list[Received]) -> int:

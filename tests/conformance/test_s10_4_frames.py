@@ -1,0 +1,322 @@
+"""PS3.18 10.4.1.1.6: Retrieve Frames, native and encapsulated, from every kind of offset table."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from pydicom.encaps import encapsulate, encapsulate_extended, generate_frames
+from pydicom.uid import generate_uid
+from tests import samples
+from tests.conformance.shelf import open_shelf
+from tests.payloads import EXPLICIT, dataset_of, frames_of, media_type, parts_of, storable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydicom import Dataset
+    from tests.conformance.shelf import Shelf, StoredFile
+
+J2K_LOSSLESS = "1.2.840.10008.1.2.4.90"
+OCTETS = 'multipart/related; type="application/octet-stream"'
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    with open_shelf(tmp_path_factory.mktemp("shelf") / "archive") as opened:
+        yield opened
+
+
+def saved(dataset: Dataset) -> bytes:
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    out = io.BytesIO()
+    dataset.save_as(out, enforce_file_format=True)
+    return out.getvalue()
+
+
+def bodies(stored: StoredFile, numbers: str, accept: str = OCTETS) -> list[bytes]:
+    return [part.body for part in parts_of(stored.get(f"/frames/{numbers}", accept))]
+
+
+# Lists ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("numbers", ["1", "10", "1,2,3", "2,9", "1,10", "1,2,3,4,5,6,7,8,9,10", "01,002"])
+@pytest.mark.parametrize("name", ["emri_small.dcm", "emri_small_big_endian.dcm"])
+def test_frame_lists_of_native_images(shelf: Shelf, name: str, numbers: str) -> None:
+    stored = shelf.store(samples.sample(name))
+    pixels = stored.dataset.pixel_array.astype("<u2")
+    response = stored.get(f"/frames/{numbers}", OCTETS)
+    parts = parts_of(response)
+    wanted = [int(number) for number in numbers.split(",")]
+    assert [part.location for part in parts] == [f"{stored.url}/frames/{n}" for n in wanted]
+    for part, number in zip(parts, wanted, strict=True):
+        assert part.content_type == ("application/octet-stream", {"transfer-syntax": EXPLICIT})
+        assert part.body == pixels[number - 1].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "status"),
+    [
+        ("0", 400),
+        ("-1", 400),
+        ("+1", 400),
+        ("1.0", 400),
+        ("one", 400),
+        ("1,", 400),
+        (",1", 400),
+        ("1,,2", 400),
+        ("1;2", 400),
+        ("1 2", 400),
+        ("2,1", 400),
+        ("1,1", 400),
+        ("1-3", 400),
+        ("0x1", 400),
+        ("\u0661", 400),
+        ("1" * 30, 400),
+        ("11", 404),
+        ("1,11", 404),
+        ("4294967297", 404),
+    ],
+)
+def test_wrong_frame_lists(shelf: Shelf, numbers: str, status: int) -> None:
+    """Positive, ascending, each once (10.1); a number beyond Number of Frames names nothing."""
+    stored = shelf.store(samples.sample("emri_small.dcm"))
+    response = stored.get(f"/frames/{numbers}", OCTETS)
+    assert response.status_code == status
+    problem = response.json()
+    assert problem["offender"] == "frames"
+    assert problem["accepted"]
+
+
+def test_an_empty_frame_list_is_no_resource(shelf: Shelf) -> None:
+    stored = shelf.store(samples.sample("emri_small.dcm"))
+    assert stored.get("/frames/", OCTETS).status_code in {400, 404}
+    assert stored.get("/frames", OCTETS).status_code == 404
+
+
+def test_an_instance_without_pixels_has_no_frames(shelf: Shelf) -> None:
+    stored = shelf.store(samples.sample("rtplan.dcm"))
+    response = stored.get("/frames/1", "*/*")
+    assert response.status_code == 404
+    assert "pixel data" in response.json()["detail"]
+
+
+def test_frames_of_an_unknown_instance_are_404(shelf: Shelf) -> None:
+    assert shelf.client.get("/dicom-web/studies/1/series/2/instances/3/frames/1").status_code == 404
+
+
+def test_a_single_frame_image_has_frame_one(shelf: Shelf) -> None:
+    """10.2: frames/1 exists for a single-frame instance as well."""
+    stored = shelf.store(samples.sample("CT_small.dcm"))
+    assert bodies(stored, "1") == [stored.dataset.PixelData]
+    assert stored.get("/frames/2", OCTETS).status_code == 404
+
+
+# Native forms --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "MR_small_bigendian.dcm",
+        "MR_small_implicit.dcm",
+        "image_dfl.dcm",
+        "SC_rgb_small_odd.dcm",
+        "SC_rgb_small_odd_big_endian.dcm",
+        "SC_ybr_full_422_uncompressed.dcm",
+        "rtdose.dcm",
+        "liver_1frame.dcm",
+        "liver_expb_1frame.dcm",
+    ],
+)
+def test_native_frames_are_little_endian_value_bytes(shelf: Shelf, name: str) -> None:
+    """8.7.3.3.1: little endian, no padding, nothing around."""
+    stored = shelf.store(storable(name))
+    expected = frames_of(stored.dataset)
+    numbers = ",".join(str(n + 1) for n in range(len(expected)))
+    assert bodies(stored, numbers) == expected
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(3, 3), (5, 7), (1, 1), (4, 2), (9, 113)])
+def test_one_bit_frames_begin_on_a_byte_of_their_part(shelf: Shelf, rows: int, columns: int) -> None:
+    """PS3.5 8.1.1: bits of frames follow each other unaligned; as parts each begins with bit 0 (8.7.3.3.1)."""
+    dataset = dataset_of(storable("liver_1frame.dcm"))
+    frames = 6
+    generator = np.random.default_rng(rows * columns)
+    bits = generator.integers(0, 2, size=(frames, rows * columns), dtype=np.uint8)
+    packed = np.packbits(bits.ravel(), bitorder="little").tobytes()
+    dataset.Rows, dataset.Columns, dataset.NumberOfFrames = rows, columns, frames
+    dataset.PixelData = packed + b"\0" * (len(packed) % 2)
+    stored = shelf.store(saved(dataset))
+    for numbers in ("1,2,3,4,5,6", "2", "3,6"):
+        got = bodies(stored, numbers)
+        for number, body in zip(numbers.split(","), got, strict=True):
+            assert body == np.packbits(bits[int(number) - 1], bitorder="little").tobytes()
+
+
+@pytest.mark.parametrize(("keyword", "dtype"), [("FloatPixelData", "<f4"), ("DoubleFloatPixelData", "<f8")])
+def test_float_pixel_data_have_frames(shelf: Shelf, keyword: str, dtype: str) -> None:
+    """Float and Double Float Pixel Data are pixel data (8.4 of the fact sheet: (7FE0,0008) and (7FE0,0009))."""
+    dataset = dataset_of(samples.sample("CT_small.dcm"))
+    del dataset.PixelData
+    pixels = np.linspace(-1, 1, 2 * 5 * 3).astype(dtype)
+    dataset.Rows, dataset.Columns, dataset.NumberOfFrames = 5, 3, 2
+    dataset.BitsAllocated = pixels.itemsize * 8
+    setattr(dataset, keyword, pixels.tobytes())
+    stored = shelf.store(saved(dataset))
+    assert bodies(stored, "1,2") == [pixels[:15].tobytes(), pixels[15:].tobytes()]
+
+
+def test_pixel_data_shorter_than_promised_give_what_is_there(shelf: Shelf) -> None:
+    dataset = dataset_of(samples.sample("emri_small.dcm"))
+    frame = len(dataset.PixelData) // 10
+    dataset.PixelData = dataset.PixelData[: 3 * frame]
+    stored = shelf.store(saved(dataset))
+    assert bodies(stored, "3") == [dataset.PixelData[2 * frame :]]
+    assert stored.get("/frames/4", OCTETS).status_code == 404
+
+
+# Encapsulated forms --------------------------------------------------------------------------------------------
+
+
+def multi_frame(shelf: Shelf, how: str) -> tuple[StoredFile, list[bytes]]:
+    dataset = dataset_of(samples.sample("emri_small_jpeg_2k_lossless.dcm"))
+    frames = list(generate_frames(dataset.PixelData, number_of_frames=10))
+    if how == "extended":
+        data, offsets, lengths = encapsulate_extended(frames)
+        dataset.PixelData = data
+        dataset.ExtendedOffsetTable, dataset.ExtendedOffsetTableLengths = offsets, lengths
+    else:
+        fragments = 3 if "fragments" in how else 1
+        dataset.PixelData = encapsulate(frames, fragments_per_frame=fragments, has_bot="basic" in how)
+    dataset["PixelData"].VR = "OB"
+    return shelf.store(saved(dataset)), frames
+
+
+@pytest.mark.parametrize("how", ["basic", "extended", "none", "basic, 3 fragments", "no table, 3 fragments"])
+@pytest.mark.parametrize("numbers", ["1", "10", "2,3,4", "1,5,10"])
+def test_frames_behind_every_kind_of_offset_table(shelf: Shelf, how: str, numbers: str) -> None:
+    """PS3.5 A.4; the payload is the bare codestream: no item tags, no table, fragments joined (8.7.3.3.2)."""
+    stored, frames = multi_frame(shelf, how)
+    response = stored.get(f"/frames/{numbers}", 'multipart/related; type="image/jp2"')
+    parts = parts_of(response)
+    wanted = [int(n) for n in numbers.split(",")]
+    assert [part.location for part in parts] == [f"{stored.url}/frames/{n}" for n in wanted]
+    for part, number in zip(parts, wanted, strict=True):
+        assert part.content_type == ("image/jp2", {"transfer-syntax": J2K_LOSSLESS})
+        assert part.body.startswith(b"\xff\x4f\xff\x51")
+        assert part.body.rstrip(b"\0") == frames[number - 1].rstrip(b"\0")
+
+
+def test_a_single_frame_in_many_fragments_is_joined(shelf: Shelf) -> None:
+    dataset = dataset_of(storable("MR_small_jp2klossless.dcm"))
+    (frame,) = generate_frames(dataset.PixelData, number_of_frames=1)
+    dataset.PixelData = encapsulate([frame], fragments_per_frame=7, has_bot=False)
+    stored = shelf.store(saved(dataset))
+    assert bodies(stored, "1", "image/jp2") == [frame]
+
+
+def test_a_sequence_delimiter_inside_a_codestream_does_not_end_it(shelf: Shelf) -> None:
+    """Fragments are split by item length, never by searching."""
+    stored = shelf.store(storable("JPEG2000-embedded-sequence-delimiter.dcm"))
+    (expected,) = generate_frames(stored.dataset.PixelData, number_of_frames=1)
+    assert bodies(stored, "1", "*/*") == [expected]
+
+
+# Negotiation (fact sheet 8.5) ----------------------------------------------------------------------------------
+
+OCTET = ("application/octet-stream", EXPLICIT)
+JPEG_50 = ("image/jpeg", "1.2.840.10008.1.2.4.50")
+J2K = ("image/jp2", J2K_LOSSLESS)
+RLE = ("image/dicom-rle", "1.2.840.10008.1.2.5")
+
+
+@pytest.mark.parametrize(
+    ("name", "accept", "expected"),
+    [
+        ("CT_small.dcm", "*/*", OCTET),
+        ("CT_small.dcm", OCTETS, OCTET),
+        ("CT_small.dcm", "multipart/related; type=application/octet-stream", OCTET),
+        ("CT_small.dcm", f"{OCTETS}; transfer-syntax=*", OCTET),
+        ("CT_small.dcm", f"{OCTETS}; transfer-syntax={EXPLICIT}", OCTET),
+        ("CT_small.dcm", 'multipart/related; type="*/*"', OCTET),
+        ("CT_small.dcm", "multipart/related", OCTET),
+        ("CT_small.dcm", 'multipart/related; type="image/jp2"', 406),
+        ("CT_small.dcm", "image/jpeg", 406),
+        ("CT_small.dcm", "application/dicom", 406),
+        ("CT_small.dcm", "application/dicom+json", 406),
+        ("CT_small.dcm", "application/octet-stream, image/png", 400),
+        ("CT_small.dcm", "image/jpeg, application/octet-stream;q=0.1", OCTET),
+        ("SC_rgb_jpeg_dcmtk.dcm", "*/*", JPEG_50),
+        ("SC_rgb_jpeg_dcmtk.dcm", 'multipart/related; type="*/*"', JPEG_50),
+        ("SC_rgb_jpeg_dcmtk.dcm", 'multipart/related; type="image/*"', JPEG_50),
+        ("SC_rgb_jpeg_dcmtk.dcm", 'multipart/related; type="image/jpeg"', JPEG_50),
+        ("SC_rgb_jpeg_dcmtk.dcm", 'multipart/related; type="image/jpeg"; transfer-syntax=*', JPEG_50),
+        ("SC_rgb_jpeg_dcmtk.dcm", f'multipart/related; type="image/jpeg"; transfer-syntax={JPEG_50[1]}', JPEG_50),
+        ("SC_rgb_jpeg_dcmtk.dcm", 'multipart/related; type="image/jpeg; transfer-syntax=*"', JPEG_50),
+        ("SC_rgb_jpeg_dcmtk.dcm", f"multipart/related; type=image/jpeg; transfer-syntax={J2K_LOSSLESS}", 406),
+        ("SC_rgb_jpeg_dcmtk.dcm", OCTETS, 406),
+        ("SC_rgb_jpeg_dcmtk.dcm", f"{OCTETS}; transfer-syntax=*", 406),
+        ("MR_small_jp2klossless.dcm", 'multipart/related; type="image/jp2"', J2K),
+        ("MR_small_jp2klossless.dcm", f"{OCTETS}, multipart/related; type=image/jp2;q=0.3", J2K),
+        ("MR_small_jp2klossless.dcm", 'multipart/related; type="image/jp2", text/html', 400),
+        ("MR_small_jp2klossless.dcm", 'multipart/related; type="image/jpeg"', 406),
+        ("MR_small_jp2klossless.dcm", "image/jp2", J2K),
+        ("MR_small_RLE.dcm", 'multipart/related; type="image/dicom-rle"', RLE),
+        ("MR_small_RLE.dcm", 'multipart/related; type="image/x-dicom-rle"', RLE),
+    ],
+)
+def test_media_types_of_frames(shelf: Shelf, name: str, accept: str, expected: tuple[str, str] | int) -> None:
+    stored = shelf.store(storable(name))
+    response = stored.get("/frames/1", accept)
+    if isinstance(expected, int):
+        assert response.status_code == expected
+        assert response.json()["accepted"]
+        return
+    (part,) = parts_of(response)
+    assert part.content_type == (expected[0], {"transfer-syntax": expected[1]})
+    assert [part.body] == frames_of(stored.dataset)
+
+
+def test_compressed_frames_as_native_are_refused_with_what_can_be_had(shelf: Shelf) -> None:
+    stored = shelf.store(storable("MR_small_jp2klossless.dcm"))
+    problem = stored.get("/frames/1", OCTETS).json()
+    assert "decompress" in problem["detail"]
+    for accepted in problem["accepted"]:
+        assert bodies(stored, "1", accepted) == frames_of(stored.dataset)
+
+
+@pytest.mark.parametrize("accept", ["application/octet-stream", "application/octet-stream; transfer-syntax=*"])
+def test_one_frame_as_a_single_part(shelf: Shelf, accept: str) -> None:
+    """Table 10.4.4-1: optional, for a single item."""
+    stored = shelf.store(samples.sample("emri_small.dcm"))
+    response = stored.get("/frames/4", accept)
+    assert media_type(response.headers["content-type"]) == OCTET[:1] + ({"transfer-syntax": EXPLICIT},)
+    assert response.headers["content-location"] == f"{stored.url}/frames/4"
+    assert response.content == frames_of(stored.dataset)[3]
+    assert stored.get("/frames/4,5", accept).status_code == 406
+
+
+def test_head_of_frames_has_the_length_and_no_body(shelf: Shelf) -> None:
+    stored = shelf.store(samples.sample("emri_small.dcm"))
+    for accept in (OCTETS, "application/octet-stream"):
+        head = shelf.client.head(stored.path + "/frames/1", headers={"Accept": accept})
+        got = stored.get("/frames/1", accept)
+        assert (head.status_code, head.content) == (200, b"")
+        assert int(head.headers["content-length"]) == len(got.content)
+
+
+def test_frames_of_many_bytes_are_whole(shelf: Shelf) -> None:
+    """More than the first megabyte, which is read before the headers are sent."""
+    dataset = dataset_of(samples.sample("emri_small.dcm"))
+    dataset.Rows, dataset.Columns, dataset.NumberOfFrames = 1024, 1000, 3
+    pixels = np.arange(3 * 1024 * 1000, dtype="<u4").astype("<u2").tobytes()
+    dataset.PixelData = pixels
+    stored = shelf.store(saved(dataset))
+    size = len(pixels) // 3
+    response = stored.get("/frames/1,3", OCTETS)
+    assert int(response.headers["content-length"]) == len(response.content)
+    assert [part.body for part in parts_of(response)] == [pixels[:size], pixels[2 * size :]]
