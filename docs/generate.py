@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a script, not part of a package
 """Writes the reference pages and `docs/where-is.md` from the code. `make docs` runs it.
 
 `--check` writes nothing and exits with 1 when a page is not what the code says; a test does the same.
@@ -16,12 +17,14 @@ import sys
 import tokenize
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer.main
 
 import filmjacket
+from filmjacket.archive.refs import ResourceRef
 from filmjacket.cli.main import app
 from filmjacket.dicom import dictionary, inflate, inline_rule, limits, transfer_syntaxes
 from filmjacket.dicom.levels import Level
@@ -29,7 +32,7 @@ from filmjacket.errors import FilmjacketError, NotAcceptable
 from filmjacket.http import routes
 from filmjacket.index.search_sql import condition_of
 from filmjacket.services.studies.store import ACCEPTED_CODINGS, ACCEPTED_PAYLOADS
-from filmjacket.settings import Settings, reference_page
+from filmjacket.settings import reference_page
 from filmjacket.web import negotiate, status
 from filmjacket.web.accept import parse_accept
 from filmjacket.web.query import parse_search
@@ -39,8 +42,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     import click
-
-from filmjacket.archive.refs import ResourceRef
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -88,9 +89,10 @@ A setting can be given in four places. A later one overrules an earlier one:
 3. an environment variable,
 4. an option of the command line, where there is one.
 
-Names with a dot are keys of a TOML table, and have two underscores in their variable: `log.level` is `level` in the table
-`[log]`, and `FILMJACKET_LOG__LEVEL`. Lists are written with commas in variables and as arrays in TOML. Sizes are bytes
-or a number with a unit such as `512 MiB`. An unknown key in the file is an error; a misspelt variable is pointed out.
+Names with a dot are keys of a TOML table, and have two underscores in their variable: `log.level` is `level` in the
+table `[log]`, and `FILMJACKET_LOG__LEVEL`. Lists are written with commas in variables and as arrays in TOML. Sizes are
+bytes or a number with a unit such as `512 MiB`. An unknown key in the file is an error; a misspelt variable is pointed
+out.
 
 `filmjacket settings` prints the values in force.
 
@@ -222,8 +224,8 @@ A refusal is a document of media type `application/problem+json` (RFC 9457):
 header, parameter or attribute at fault, `accepted` is what would have been taken, `section` says who asks for it. No
 member holds patient data. 405 comes with `Allow`, 416 with `Content-Range`, 503 with `Retry-After`.
 
-Some refusals never get to HTTP: what concerns one instance of a store goes into the
-[Store Instances Response](store-reasons.md), and the command line prints the message.
+Some refusals never get to HTTP: what concerns one instance of a store goes into the [Store Instances
+Response](store-reasons.md), and the command line prints the message.
 
 """
 
@@ -265,7 +267,9 @@ def _first_line(kind: type) -> str:
 def _classes_used() -> set[str]:
     """Names that are called in modules that others import; a parser that nobody uses yet refuses nothing."""
     sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / "src/filmjacket").rglob("*.py")}
-    imports = {path: "\n".join(re.findall(r"^ *(?:from|import) .*", text, re.M)) for path, text in sources.items()}
+    imports = {
+        path: "\n".join(re.findall(r"^ *(?:from|import) .*", text, re.MULTILINE)) for path, text in sources.items()
+    }
     live = [
         text
         for path, text in sources.items()
@@ -302,10 +306,11 @@ REASONS = {
 
 STORE_INTRO = """# Store reasons
 
-What became of each instance is said in the Store Instances Response (PS3.18 Annex I). An instance that was stored is in
-the Referenced SOP Sequence (0008,1199); with a Warning Reason (0008,1196) if there is something to know. One that was not is in
-the Failed SOP Sequence (0008,1198), or in the Other Failures Sequence (0008,119A) if nobody can tell its UIDs; with a Failure
-Reason (0008,1197). A Failed Attributes Sequence (0074,1048) with Error Comments (0000,0902) says it in words.
+What became of each instance is said in the Store Instances Response (PS3.18 Annex I). An instance that was stored is
+in the Referenced SOP Sequence (0008,1199); with a Warning Reason (0008,1196) if there is something to know. One that
+was not is in the Failed SOP Sequence (0008,1198), or in the Other Failures Sequence (0008,119A) if nobody can tell its
+UIDs; with a Failure Reason (0008,1197). A Failed Attributes Sequence (0074,1048) with Error Comments (0000,0902) says
+it in words.
 
 | status | meaning |
 | --- | --- |
@@ -363,10 +368,10 @@ SAMPLES = {"DA": "20260101-", "TM": "10-", "UI": "1.2", "IS": "1"}
 
 SEARCH_INTRO = """# Search keys
 
-Any attribute can be a search key, by keyword or by tag, nested ones by a path with dots. The table has the required keys of
-PS3.18 Table 10.6.1-5. They are columns of the index, as are the counters such as NumberOfStudyRelatedInstances. Every other
-attribute is looked up in the stored attributes of the candidates that remain:
-[what that costs](../explanation/search.md#what-is-fast).
+Any attribute can be a search key, by keyword or by tag, nested ones by a path with dots. The table has the required
+keys of PS3.18 Table 10.6.1-5. They are columns of the index, as are the counters such as
+NumberOfStudyRelatedInstances. Every other attribute is looked up in the stored attributes of the candidates that
+remain: [what that costs](../explanation/search.md#what-is-fast).
 
 A key is matched at its own level and on every resource below. `Modality` on `/studies` means ModalitiesInStudy.
 
@@ -393,10 +398,11 @@ def _search_key(level: Level, name: str) -> tuple[str, str, str, str, str]:
 
 SYNTAXES_INTRO = """# Transfer syntaxes
 
-What is stored in one of these is accepted, kept byte for byte, and can be had as the table says. "default" is a request
-without `transfer-syntax`, which means Explicit VR Little Endian (PS3.18 8.7.3.5.2); `*` is one with `transfer-syntax=*`, as stored.
-Where the table says 406, the answer lists what can be had; decompression comes in a later version. The last column is the media type of
-frames as stored. Other transfer syntaxes, private ones too, are refused with reason C122H.
+What is stored in one of these is accepted, kept byte for byte, and can be had as the table says. "default" is a
+request without `transfer-syntax`, which means Explicit VR Little Endian (PS3.18 8.7.3); `*` is one with
+`transfer-syntax=*`, as stored. Where the table says 406, the answer lists what can be had; decompression comes in a
+later version. The last column is the media type of frames as stored. Other transfer syntaxes, private ones too, are
+refused with reason C122H.
 
 """
 
@@ -440,11 +446,12 @@ def frame_type(uid: str) -> str:
 
 MEDIA_INTRO = """# Media types
 
-The first row of a resource is what `Accept: */*` and no `Accept` at all get. `transfer-syntax=*` stands for the one that the request
-asks for, or that the instance is stored in. How a choice is made: [negotiation](../explanation/negotiation.md).
+The first row of a resource is what `Accept: */*` and no `Accept` at all get. `transfer-syntax=*` stands for the one
+that the request asks for, or that the instance is stored in. How a choice is made:
+[negotiation](../explanation/negotiation.md).
 
-`application/json` is understood as `application/dicom+json`. The names `image/x-jls` and `image/x-dicom-rle`
-of old editions are understood, too. Rendered media types (`image/png`, `text/html`, ...) can not be had yet.
+`application/json` is understood as `application/dicom+json`. The names `image/x-jls` and `image/x-dicom-rle` of old
+editions are understood, too. Rendered media types (`image/png`, `text/html`, ...) can not be had yet.
 
 """
 
@@ -454,7 +461,7 @@ RESOURCES = (
     ("Metadata of study, series", negotiate.METADATA, ""),
     ("Metadata of an instance", negotiate.METADATA_OF_ONE, ""),
     ("Search results", negotiate.SEARCH, "an empty result is `[]`, whatever was asked for"),
-    ("Store Instances Response", negotiate.STORE_RESPONSE, "the first, too, when none is acceptable, unless `strict_accept`"),
+    ("Store Instances Response", negotiate.STORE_RESPONSE, "JSON, too, if none is acceptable, unless `strict_accept`"),
 )
 
 
@@ -465,12 +472,13 @@ def media_types_page() -> str:
         for name, offers, note in RESOURCES
         for number, offer in enumerate(offers)
     ]
+    as_stored = "as stored, see [transfer syntaxes](transfer-syntaxes.md)"
     frames = [
-        ("Frames, native", code("multipart/related; type=\"application/octet-stream\""), "little endian; one frame also alone"),
-        ("Frames, compressed", "as stored, see [transfer syntaxes](transfer-syntaxes.md)", "`*/*` takes whatever they are stored in"),
+        ("Frames, native", code(str(negotiate.INSTANCES[1])), "little endian; one frame also alone"),
+        ("Frames, compressed", as_stored, "`*/*` takes whatever they are stored in"),
         ("A bulk value", code("application/octet-stream"), "little endian; alone or multipart"),
-        ("Compressed pixel data as bulk data", "as stored, one part a frame", ""),
-    ]  # fmt: skip
+        ("Compressed pixel data as bulk data", as_stored, "one part a frame"),
+    ]
     stored = [("Store", code(payload), "the request's Content-Type") for payload in ACCEPTED_PAYLOADS]
     stored.append(("", ", ".join(map(code, ACCEPTED_CODINGS)), "its Content-Encoding"))
     head = ("resource", "media type", "note")
@@ -481,9 +489,9 @@ def media_types_page() -> str:
 
 LIMITS_INTRO = """# Limits
 
-What a request may cost is bounded. The limits in the first table are settings; those in the second are constants of the readers, far above
-what real files need, and each has its reason. A file over one of them fails with Failure Reason C000H, on the command line with the
-same words.
+What a request may cost is bounded. The limits in the first table are settings; those in the second are constants of
+the readers, far above what real files need, and each has its reason. A file over one of them fails with Failure Reason
+C000H, on the command line with the same words.
 
 """
 
@@ -493,18 +501,13 @@ def limits_page() -> str:
     named = [line for line in reference_page().splitlines() if "`limits." in line or "`search." in line]
     head = reference_page().splitlines()[:2]
     rows = [row for module in (limits, inline_rule, inflate) for row in _constants(module)]
-    return (
-        LIMITS_INTRO
-        + "\n".join([*head, *named])
-        + "\n\n## Readers\n\n"
-        + table(("constant", "value", "why"), rows)
-    )
+    return LIMITS_INTRO + "\n".join([*head, *named]) + "\n\n## Readers\n\n" + table(("constant", "value", "why"), rows)
 
 
 def _constants(module: ModuleType) -> Iterator[tuple[str, str, str]]:
     """Constants of a module that are explained by a text below them."""
     body = ast.parse(inspect.getsource(module)).body
-    for node, following in zip(body, body[1:], strict=False):
+    for node, following in pairwise(body):
         explained = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
         if isinstance(node, ast.Assign) and explained and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
@@ -516,8 +519,8 @@ def _constants(module: ModuleType) -> Iterator[tuple[str, str, str]]:
 
 WHERE_INTRO = """# Where is a section of the standard?
 
-Made from the citations beside the code: comments, docstrings, sections of refusals. A number without the name of a part is one of PS3.18.
-`git grep` finds the line. Tests for a whole section are in the file that is named after it.
+Made from the citations beside the code: comments, docstrings, sections of refusals. A number without the name of a
+part is one of PS3.18. `git grep` finds the line. Tests for a whole section are in the file that is named after it.
 
 """
 PART = r"PS3\.\d+"
@@ -616,10 +619,9 @@ def _files(names: set[str]) -> str:
     return "<br>".join(f"`{name.removeprefix('src/filmjacket/').removeprefix('tests/')}`" for name in sorted(names))
 
 
-def _part_order(part: str) -> tuple[int, float]:
-    kind, number = part.split()[0][:3], re.findall(r"\d+", part)[-1]
-    first = 0 if part == "PS3.18" else 1 if kind == "PS3" else 2
-    return first, int(number)
+def _part_order(part: str) -> tuple[int, int]:
+    first = 0 if part == "PS3.18" else 1 if part.startswith("PS3") else 2
+    return first, int(re.findall(r"\d+", part)[-1])
 
 
 def _section_order(section: str) -> tuple[int, list[tuple[int, int | str]]]:

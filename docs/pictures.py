@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a script, not part of a package
 """Draws `docs/images/terminal.svg` from a real session: loads the samples, serves them, asks them, checks them.
 
 Not run by `make docs`, since times differ from run to run: `.venv/bin/python docs/pictures.py`.
@@ -5,8 +6,8 @@ Not run by `make docs`, since times differ from run to run: `.venv/bin/python do
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import re
 import socket
 import subprocess
@@ -22,14 +23,14 @@ from rich.text import Text
 
 IMAGES = Path(__file__).parent / "images"
 COMMAND = Path(sys.executable).with_name("filmjacket")
-WIDTH = 92
+WIDTH = 100
 # The font is the reader's own: a picture must not fetch anything.
 PLAIN_FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 
 
 def main() -> None:
     """Run the session and write the picture."""
-    console = Console(record=True, width=WIDTH, file=open(os.devnull, "w", encoding="utf-8"), force_terminal=True)
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         server = subprocess.Popen(  # noqa: S603 - our own command
@@ -45,8 +46,9 @@ def main() -> None:
             lines = [server.stdout.readline().rstrip() for _ in range(5)] if server.stdout else []
             show(console, [line for line in lines if line], port)
             wait_until_ready(f"http://127.0.0.1:{port}/healthz")
-            prompt(console, "curl 'localhost:8104/dicom-web/studies?PatientName=doe*&StudyDate=1995-&limit=1'".replace("1995-", "19950101-"))
-            show(console, answer(f"{url}/studies?PatientName=doe*&StudyDate=19950101-&limit=1"), port)
+            query = "studies?PatientName=doe*&StudyDate=19950101-&limit=1"
+            prompt(console, f"curl '127.0.0.1:8104/dicom-web/{query}'")
+            show(console, answer(f"{url}/{query}"), port)
             prompt(console, "filmjacket verify --data demo-data")
             show(console, run(folder, "verify", "--data", "demo-data", "--quiet"), port)
         finally:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from filmjacket.blobs.local import LocalBlobs
 from filmjacket.dicom.dictionary import warm_up
 from filmjacket.errors import FilmjacketError
 from filmjacket.http.context import Context
-from filmjacket.http.errors import on_filmjacket_error, on_http_exception, on_unexpected
+from filmjacket.http.errors import on_client_disconnect, on_filmjacket_error, on_http_exception, on_unexpected
 from filmjacket.http.middleware import AccessLog, with_cors
 from filmjacket.http.routes import routes
 from filmjacket.index import open_index
@@ -78,6 +79,7 @@ def create_app(settings: Settings) -> ASGIApp:
         exception_handlers={
             FilmjacketError: on_filmjacket_error,
             HTTPException: on_http_exception,
+            ClientDisconnect: on_client_disconnect,
             Exception: on_unexpected,
         },
     )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 from starlette.testclient import TestClient
-
-from filmjacket.app import create_app
-from filmjacket.settings import Settings
 from tests.conformance.search_archive import Searchable, fill, library
 
+from filmjacket.app import create_app, open_archive
+from filmjacket.settings import Settings
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +27,26 @@ def searchable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searchable]
         books = library()
         fill(client, books)
         yield Searchable(client, books)
+
+
+@pytest.fixture(scope="session")
+def blank_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new archive, closed: copying it takes a tenth of the time of making one."""
+    data = tmp_path_factory.mktemp("blank")
+    open_archive(Settings(data=data)).close()
+    return data
+
+
+@pytest.fixture
+def make_client(
+    make_client: Callable[..., TestClient], blank_archive: Path, tmp_path: Path
+) -> Callable[..., TestClient]:
+    """As the fixture of the same name for all tests, with archives copied from the blank one."""
+    numbers = count()
+
+    def make(**changes: object) -> TestClient:
+        data = changes.setdefault("data", tmp_path / f"archive{next(numbers)}")
+        shutil.copytree(blank_archive, str(data))
+        return make_client(**changes)
+
+    return make

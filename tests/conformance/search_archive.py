@@ -12,7 +12,6 @@ from urllib.parse import quote
 import pydicom
 from pydicom.data import get_charset_files
 from pydicom.uid import generate_uid
-
 from tests.conformance.wire import BASE, Answer, send
 from tests.samples import multipart, sample, uids
 
@@ -62,7 +61,7 @@ class Library:
         """Take in one file under `study/series/instance`."""
         study, one, instance = uids(file)
         self.files.append(file)
-        self.studies[study] = label.split("/")[0]
+        self.studies[study] = label.split("/", maxsplit=1)[0]
         self.series[one] = label.rpartition("/")[0]
         self.instances[instance] = label
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.conformance.search_archive import fill, library
 from tests.conformance.wire import send
 from tests.samples import multipart, series, variant
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.testclient import TestClient
-
     from tests.conformance.search_archive import Searchable
 
 RESOURCES = ["/studies", "/series", "/instances", "{multi}/series", "{multi}/instances", "{multi/ct}/instances"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmwrite
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 from tests import samples
 from tests.conformance.shelf import open_shelf
@@ -35,8 +35,6 @@ def saved(dataset: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes:
     fresh = Dataset()
     fresh.update(dataset)
     fresh.file_meta = dataset.file_meta
-    from pydicom import dcmwrite
-
     dcmwrite(out, fresh, implicit_vr=syntax == ImplicitVRLittleEndian, little_endian=little, enforce_file_format=False)
     return out.getvalue()
 
@@ -67,7 +65,6 @@ def with_nested_values() -> Dataset:
     item = Dataset()
     item.private_block(0x0029, "FILMJACKET TEST", create=True).add_new(0x11, "OB", NOISE[::-1])
     block.add_new(0x20, "SQ", [item])
-    dataset.is_undefined_length_sequence_item = False
     return dataset
 
 

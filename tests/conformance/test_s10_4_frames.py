@@ -294,7 +294,7 @@ def test_one_frame_as_a_single_part(shelf: Shelf, accept: str) -> None:
     """Table 10.4.4-1: optional, for a single item."""
     stored = shelf.store(samples.sample("emri_small.dcm"))
     response = stored.get("/frames/4", accept)
-    assert media_type(response.headers["content-type"]) == OCTET[:1] + ({"transfer-syntax": EXPLICIT},)
+    assert media_type(response.headers["content-type"]) == ("application/octet-stream", {"transfer-syntax": EXPLICIT})
     assert response.headers["content-location"] == f"{stored.url}/frames/4"
     assert response.content == frames_of(stored.dataset)[3]
     assert stored.get("/frames/4,5", accept).status_code == 406

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.conformance.search_archive import CHARSET_FILES, TIMELINE, encoded
 
 if TYPE_CHECKING:
@@ -350,9 +349,7 @@ class TestSequenceMatching:
         ],
     )
     @pytest.mark.parametrize("resource", ["/series", "{multi}/series", "/instances", "{multi}/instances"])
-    def test_within_one_item(
-        self, searchable: Searchable, resource: str, step: str, procedure: str, hit: bool
-    ) -> None:
+    def test_within_one_item(self, searchable: Searchable, resource: str, step: str, procedure: str, hit: bool) -> None:
         query = f"RequestAttributesSequence.00400009={step}&00400275.RequestedProcedureID={procedure}"
         found = searchable.found(f"{resource}?PatientName=Multi*&{query}")
         assert {label[:8] for label in found} == ({"multi/ct"} if hit else set())
@@ -368,9 +365,7 @@ class TestSequenceMatching:
         ],
     )
     @pytest.mark.parametrize("resource", ["/studies", "/instances"])
-    def test_of_a_sequence_without_columns(
-        self, searchable: Searchable, resource: str, query: str, hit: bool
-    ) -> None:
+    def test_of_a_sequence_without_columns(self, searchable: Searchable, resource: str, query: str, hit: bool) -> None:
         assert bool(searchable.found(f"{resource}?PatientID=1CT1&{query}")) is hit
 
     @pytest.mark.parametrize("query", ["PatientID.PatientName=x", "OtherPatientIDsSequence=x"])
@@ -422,8 +417,7 @@ class TestControlParameters:
             ),
             (
                 "multiplevaluematching",
-                "The multiplevaluematching parameter is not supported. "
-                "Multiple Value Matching has not been performed.",
+                "The multiplevaluematching parameter is not supported. Multiple Value Matching has not been performed.",
             ),
         ],
     )

@@ -1,9 +1,10 @@
-"""However a file is cut into chunks, its header is the same; however it is damaged, nothing but a refusal comes of it."""
+"""However a file is cut into chunks, its header is the same; however it is damaged, at worst it is refused."""
 
 from __future__ import annotations
 
 import random
 from functools import cache
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -49,7 +50,7 @@ def read_in_pieces(name: str, cuts: list[int]) -> Header:
     reader = HeaderReader()
     bytes_of_file = content(name)
     edges = [0, *sorted(cut % (len(bytes_of_file) + 1) for cut in cuts), len(bytes_of_file)]
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         reader.feed(bytes_of_file[start:stop])
     return reader.finish()
 
@@ -72,8 +73,7 @@ def test_any_chunks(name, cuts):
 def test_any_truncation_is_a_smaller_data_set_or_a_refusal(name, cut):
     try:
         header = read_header(content(name)[:cut])
-    except DicomError as error:
-        assert error.section
+    except DicomError:
         return
     # The last one may lack its end: an odd element is judged by what follows it.
     same = max(len(header.attributes) - 1, 0)

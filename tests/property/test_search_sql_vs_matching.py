@@ -43,6 +43,9 @@ TIMES = ["10", "1000", "100000", "100000.000001", "18:00:30", "180030", "2460", 
 NUMBERS = [1, 2, "01", "1 ", 1.0, 1.5, "abc", -1, "9" * 30, 2**63 - 1, 2**63 - 2]
 MOMENTS = ["20060705", "20060705100000+0100", "2006", "x"]
 
+# What a promoted column cannot hold faithfully.
+ODD = [7, "x" * 300, "A\x001", "^^^^", " ", 1.5, "9" * 30, 2**63 - 1]
+
 STUDY_VALUES = {
     "00080020": ("DA", DATES),
     "00080030": ("TM", TIMES),
@@ -76,10 +79,14 @@ class Maker:
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
+        # Half of the archives hold nothing that columns cannot: there SQL alone decides and pages.
+        self.orderly = self.random.random() < 0.5
 
     def value(self, vr: str, pool: list[Any]) -> Any:
         if vr == "SQ":
             return self.attributes(ITEM_VALUES)
+        if self.orderly:
+            pool = [value for value in pool if value not in ODD]
         if vr == "PN":
             groups = self.random.sample(["Alphabetic", "Ideographic", "Phonetic"], self.random.randint(1, 3))
             return {group: self.random.choice(pool) for group in groups}
@@ -92,7 +99,7 @@ class Maker:
             return None
         if how < 0.2:
             return {"vr": vr}
-        if how < 0.9 and vr != "SQ":
+        if vr != "SQ" and (how < 0.9 or self.orderly):
             return {"vr": vr, "Value": [self.value(vr, pool)]}
         values = [self.value(vr, pool) for _ in range(self.random.randint(1, 3))]
         if vr != "SQ" and self.random.random() < 0.5:
@@ -277,7 +284,7 @@ def uids(level: Level, page: Any) -> list[str]:
     return [getattr(match, name) for match in page.matches]
 
 
-@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=30, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(seed=st.integers(0, 2**32))
 def test_the_index_finds_what_matching_says(index: SqlIndex, seed: int) -> None:
     maker = Maker(seed)

@@ -207,7 +207,7 @@ class DataSetScanner(FragmentScanner):
             raise self._fail(tag, f"VR {vr} cannot have an undefined length")
         done = self._sequence(tag, "UN", header, UNDEFINED_LENGTH)
         # Whatever the transfer syntax, UN of undefined length is a sequence in Implicit VR Little Endian
-        # (PS3.5 6.2.2 note 4, CP-246).
+        # (PS3.5 6.2.2, CP-246).
         self._encoding = IMPLICIT_LITTLE
         return done
 

@@ -186,7 +186,7 @@ class HeaderReader:
             self._charset = charset = _charset_of(raw)
             for text in charset.warnings:
                 self._warn(tag, text)
-            # The attributes are Unicode, whatever the file was in (PS3.18 F.2.1.1).
+            # The attributes are Unicode, whatever the file was in (PS3.18 F.2).
             self._attributes[tag] = {"vr": "CS", "Value": ["ISO_IR 192"]}
         elif tag in PIXEL_TAGS:
             self._take_pixels(tag, vr, offset, length)
@@ -212,7 +212,7 @@ class HeaderReader:
         if vr not in BULK_VRS:
             raise OverLimit(
                 f"a value of {length} bytes; VR {vr} has to be inline in metadata, up to {MAX_TEXT_BYTES} bytes",
-                section="PS3.18 10.4.3.3.2",
+                section="PS3.18 10.4",
                 offender=self._path(tag),
             )
         self._attributes[tag] = self._refer(tag, vr, offset, length)
@@ -310,11 +310,13 @@ class HeaderReader:
 
     def _drop_foreign_groups(self) -> None:
         """Leave out what is in the data set but not of it; tags below 0003 are rare, one glance tells."""
-        if min(self._root, default="FFFF") < "0003":
-            for tag in [tag for tag in self._root if tag[:4] in FOREIGN_GROUPS]:
-                del self._root[tag]
-                self._bulk = {path: value for path, value in self._bulk.items() if not path.startswith(tag)}
-                self._warnings.append(ValueWarning(tag, "an element of this group is no part of a data set"))
+        if min(self._root, default="FFFF") >= "0003":
+            return
+        foreign = {tag for tag in self._root if tag[:4] in FOREIGN_GROUPS}
+        self._bulk = {path: value for path, value in self._bulk.items() if path[:8] not in foreign}
+        for tag in sorted(foreign):
+            del self._root[tag]
+            self._warn(tag, "an element of this group is no part of a data set")
 
     def _finish_pixels(self) -> tuple[PixelLayout | None, bytes]:
         pixel: PixelLayout | None = None

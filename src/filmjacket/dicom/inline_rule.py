@@ -1,4 +1,4 @@
-"""Which values are inline in metadata and which are bulk data (PS3.18 10.4.3.3.2)."""
+"""Which values are inline in metadata and which are bulk data (PS3.18 10.4)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INLINE_BINARY_BYTES = 1024
 UID-sized private blob is not."""
 
 INLINE_TEXT_BYTES = 16_384
-"""Other values that may be bulk data (PS3.18 10.4.3.3.2) are inline up to this length, a contour of 500 points."""
+"""Other values that may be bulk data (PS3.18 10.4) are inline up to this length, a contour of 500 points."""
 
 INLINE_BUDGET = 8 * 1024 * 1024
 """In a header longer than this, everything above `INLINE_BINARY_BYTES` that may be bulk data is: structure sets with

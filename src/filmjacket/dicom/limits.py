@@ -28,7 +28,7 @@ MAX_OFFSET_TABLE_BYTES = 8 * MAX_FRAGMENTS
 """A table has 4 (Basic) or 8 (Extended Offset Table) bytes for a frame, and a frame at least one fragment."""
 
 MAX_TEXT_BYTES = 1024 * 1024
-"""A value that metadata must hold inline because PS3.18 10.4.3.3.2 allows its VR no bulk data. In Explicit VR most
+"""A value that metadata must hold inline because PS3.18 10.4 allows its VR no bulk data. In Explicit VR most
 of them end at 65,534 bytes; UR and Implicit VR do not."""
 
 LOOK_AHEAD = 64 * 1024

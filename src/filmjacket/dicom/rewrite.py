@@ -1,6 +1,6 @@
 """Stored files in transfer syntaxes that web services may not send, rewritten as Explicit VR Little Endian.
 
-PS3.18 8.7.3.5.2 forbids Implicit VR Little Endian and Explicit VR Big Endian; deflated files and files without
+PS3.18 8.7.8.2 forbids Implicit VR Little Endian and Explicit VR Big Endian; deflated files and files without
 File Meta Information come the same way. Values are not interpreted: bytes are swapped by VR, lengths and VRs written
 anew, sequences get undefined lengths. Large values pass through; memory stays at one piece of input.
 """
@@ -34,7 +34,7 @@ _ITEM = b"\xfe\xff\x00\xe0"
 _ITEM_END = b"\xfe\xff\x0d\xe0\0\0\0\0"
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 
-# A data set that is no longer deflated is in the syntax that is the same otherwise (PS3.5 A.6, A.7).
+# A data set that is no longer deflated is in the syntax that is the same otherwise (PS3.5 Annex A).
 _INFLATED = {
     "1.2.840.10008.1.2.4.95": "1.2.840.10008.1.2.4.94",
     "1.2.840.10008.1.2.4.205": "1.2.840.10008.1.2.4.204",
@@ -201,7 +201,7 @@ class _Rewriter:
 
 
 def _head(tag: str, vr: str, length: int) -> bytes:
-    """Return the header of an element; a value too long for its VR becomes UN (PS3.18 8.7.3.5.2, PS3.5 6.2.2)."""
+    """Return the header of an element; a value too long for its VR becomes UN (PS3.18 8.7.8.2, PS3.5 6.2.2)."""
     group, element = int(tag[:4], 16), int(tag[4:], 16)
     if vr not in LONG_LENGTH_VRS:
         if length <= _MAX_SHORT:

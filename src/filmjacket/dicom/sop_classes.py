@@ -19,7 +19,7 @@ NON_PATIENT_CATEGORIES: dict[str, tuple[str, ...]] = {
     "inventories": ("1.2.840.10008.5.1.4.1.1.201.1",),
     "protocol-approvals": ("1.2.840.10008.5.1.4.1.1.200.3",),
 }
-"""Categories of the Non-Patient Instance service and the SOP classes of each (PS3.18 12.1)."""
+"""Categories of the Non-Patient Instance service and the SOP classes of each (PS3.18 chapter 12)."""
 
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 """A DICOMDIR (PS3.10 8.6): an index of files, never an instance of a study."""
@@ -55,7 +55,7 @@ _MULTI_FRAME = frozenset(
 )
 _MULTI_FRAME_WORDS = ("Multi-frame", "Enhanced", "Legacy Converted")
 
-# PS3.18 8.7.2.1: the Text category is what has an SR Document Content or an Encapsulated Document Module.
+# PS3.18 Table 8.7.2-1: the Text category is what has an SR Document Content or an Encapsulated Document Module.
 _TEXT_ROOTS = (_STORAGE_ROOT + "88.", _STORAGE_ROOT + "104.")
 
 
@@ -84,7 +84,7 @@ def storage_name(uid: str) -> str | None:
 
 
 def non_patient_category(uid: str) -> str | None:
-    """Return the resource category of a SOP class without patient, study and series (PS3.18 12.1)."""
+    """Return the resource category of a SOP class without patient, study and series (PS3.18 chapter 12)."""
     return _NON_PATIENT.get(uid)
 
 
@@ -94,7 +94,7 @@ def is_non_patient(uid: str) -> bool:
 
 
 def is_multi_frame(uid: str) -> bool:
-    """Tell whether the IOD of a SOP class is a multi-frame image (resource category, PS3.18 8.7.2.1)."""
+    """Tell whether the IOD of a SOP class is a multi-frame image (resource category, PS3.18 Table 8.7.2-1)."""
     if uid in _MULTI_FRAME:
         return True
     name = storage_name(uid) or ""
@@ -102,5 +102,5 @@ def is_multi_frame(uid: str) -> bool:
 
 
 def is_text(uid: str) -> bool:
-    """Tell whether a SOP class is a document: structured report or encapsulated (PS3.18 8.7.2.1)."""
+    """Tell whether a SOP class is a document: structured report or encapsulated (PS3.18 Table 8.7.2-1)."""
     return uid.startswith(_TEXT_ROOTS)

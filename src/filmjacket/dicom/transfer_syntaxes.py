@@ -79,7 +79,7 @@ def _compressed(
 
 
 def _video(number: int, name: str, kind: Kind, media_type: str) -> list[TransferSyntax]:
-    """Return a video syntax and its fragmentable form, whose UID ends in .1 (PS3.5 A.4.5 to A.4.7)."""
+    """Return a video syntax and its fragmentable form, whose UID ends in .1 (PS3.5 Annex A)."""
     plain = _compressed(f"4.{number}", name, kind, media_type, lossy=True)
     return [plain, _compressed(f"4.{number}.1", f"Fragmentable {name}", kind, media_type, lossy=True)]
 
@@ -147,7 +147,7 @@ _ROWS: tuple[TransferSyntax, ...] = (
         "image/jpx",
         lossy=True,
     ),
-    # JPIP instances hold no pixels but a URL (PS3.5 A.6, A.7, A.11, A.12); the deflated ones deflate the data set.
+    # JPIP instances hold no pixels but a URL (PS3.5 Annex A); the deflated ones deflate the data set.
     TransferSyntax("1.2.840.10008.1.2.4.94", "JPIP Referenced", Kind.JPIP, None, lossy=True),
     TransferSyntax("1.2.840.10008.1.2.4.95", "JPIP Referenced Deflate", Kind.JPIP, None, deflated=True, lossy=True),
     *_video(100, "MPEG2 Main Profile / Main Level", Kind.MPEG2, "video/mpeg"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 import structlog
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from filmjacket.errors import FilmjacketError, RangeNotSatisfiable
@@ -88,6 +89,15 @@ def on_http_exception(_request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.NOT_FOUND:
         return problem(404, "not-found", "No resource of this server has this path.", section="10.1")
     return problem(error.status_code, "http-error", error.detail, headers=headers)
+
+
+def on_client_disconnect(_request: Request, error: Exception) -> Response:
+    """Answer a payload that broke off or is framed wrongly (RFC 9112 6.3): often nobody is left to read it."""
+    if not isinstance(error, ClientDisconnect):
+        raise error
+    return problem(
+        400, "incomplete-payload", "The payload ended before it was complete.", section="RFC 9112 8", offender="payload"
+    )
 
 
 def on_unexpected(_request: Request, error: Exception) -> Response:

@@ -6,6 +6,7 @@ instances of the series, even where a single instance says otherwise.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -29,7 +30,7 @@ from filmjacket.web.search_tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection
     from sqlalchemy import Row as ResultRow
@@ -64,6 +65,9 @@ _SERIES_METADATA = select(instances.c.metadata).where(_IN_STUDY, _IN_SERIES).ord
 _STUDY_SYNTAXES = select(instances.c.transfer_syntax).where(_IN_STUDY).distinct()
 _SERIES_SYNTAXES = select(instances.c.transfer_syntax).where(_IN_STUDY, _IN_SERIES).distinct()
 
+# Shared by all data sets, like every attribute object here: nobody changes one in place.
+_ONLINE: Element = {"vr": "CS", "Value": ["ONLINE"]}
+
 # Parents kept at a time while candidates stream by in the order of their studies.
 _REMEMBERED = 256
 
@@ -77,7 +81,7 @@ def study_document(row: ResultRow[*tuple[Any, ...]]) -> Attributes:
     """Return a study as a data set."""
     document = _loads(row.attributes)
     document[STUDY_INSTANCE_UID] = _uid(row.study_uid)
-    document[INSTANCE_AVAILABILITY] = _online()
+    document[INSTANCE_AVAILABILITY] = _ONLINE
     if row.modalities:
         document[MODALITIES_IN_STUDY] = {"vr": "CS", "Value": row.modalities.split("\\")}
     document[NUMBER_OF_STUDY_RELATED_SERIES] = {"vr": "IS", "Value": [row.series_count]}
@@ -89,7 +93,7 @@ def series_document(row: ResultRow[*tuple[Any, ...]]) -> Attributes:
     """Return a series, without what it has from its study, as a data set."""
     document = _loads(row.attributes)
     document[SERIES_INSTANCE_UID] = _uid(row.series_uid)
-    document[INSTANCE_AVAILABILITY] = _online()
+    document[INSTANCE_AVAILABILITY] = _ONLINE
     document[NUMBER_OF_SERIES_RELATED_INSTANCES] = {"vr": "IS", "Value": [row.instance_count]}
     return document
 
@@ -99,13 +103,14 @@ def instance_document(row: ResultRow[*tuple[Any, ...]], stored: bytes) -> Attrib
     document = _loads(stored)
     document[SOP_CLASS_UID] = _uid(row.sop_class_uid)
     document[SOP_INSTANCE_UID] = _uid(row.sop_uid)
-    document[INSTANCE_AVAILABILITY] = _online()
+    document[INSTANCE_AVAILABILITY] = _ONLINE
     document[TRANSFER_SYNTAX_UID] = _uid(row.transfer_syntax)
     document[AVAILABLE_TRANSFER_SYNTAX_UID] = available_transfer_syntaxes((row.transfer_syntax,))
     return document
 
 
-def available_transfer_syntaxes(stored: Iterable[str]) -> Element:
+@lru_cache(maxsize=256)
+def available_transfer_syntaxes(stored: tuple[str, ...]) -> Element:
     """Return AvailableTransferSyntaxUID: what the server can hand out without loss, preferred first."""
     found: dict[str, None] = {}
     for uid in stored:
@@ -166,7 +171,7 @@ class Documents:
         """Return AvailableTransferSyntaxUID over the instances of a study or series."""
         statement = _STUDY_SYNTAXES if series_uid is None else _SERIES_SYNTAXES
         found = self._connection.execute(statement, {"study_uid": study_uid, "series_uid": series_uid})
-        return available_transfer_syntaxes(sorted(found.scalars()))
+        return available_transfer_syntaxes(tuple(sorted(found.scalars())))
 
 
 def _loads(document: bytes) -> Attributes:
@@ -175,10 +180,6 @@ def _loads(document: bytes) -> Attributes:
 
 def _uid(value: str) -> Element:
     return {"vr": "UI", "Value": [value]}
-
-
-def _online() -> Element:
-    return {"vr": "CS", "Value": ["ONLINE"]}
 
 
 def _shrink(remembered: dict[Any, Attributes]) -> None:

@@ -99,7 +99,8 @@ def _prepare_sqlite(engine: Engine, *, begin: str, cache_kibibytes: int) -> None
             connection.execute(f"PRAGMA {name}={value}")
 
     def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        # Straight to the driver: this is on the path of every statement.
+        connection.connection.driver_connection.execute(begin)  # pyright: ignore[reportOptionalMemberAccess] - open
 
     event.listen(engine, "connect", on_connect)
     event.listen(engine, "begin", on_begin)

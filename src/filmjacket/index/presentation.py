@@ -32,9 +32,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row as ResultRow
 
-    from filmjacket.dicom.attributes import Attributes
+    from filmjacket.dicom.attributes import Attributes, Element
     from filmjacket.web.query import SearchQuery
 
+_UTF_8: Element = {"vr": "CS", "Value": ["ISO_IR 192"]}
+"""JSON is UTF-8, whatever the instance was stored in."""
 _SUMMARY = frozenset({*REQUIRED_RETURN[Level.INSTANCE], *KNOWN_RETURN[Level.INSTANCE], "00020010"})
 
 
@@ -50,6 +52,7 @@ class Presentation:
         self._paths = sorted(path for path in paths if not tags.is_private(path[0]))
         self._private_keys = tuple(key for key in query.keys if is_private_key(key))
         self._creators = dict(query.creators)
+        self._parents: tuple[tuple[str, str], Attributes] = (("", ""), {})
         asked = {path[0] for path in self._paths} - RETURNED_AT_EVERY_LEVEL
         self._needs_study = Level.STUDY in self._levels or any(level_of(tag) is Level.STUDY for tag in asked)
         self._needs_series = Level.SERIES in self._levels or any(level_of(tag) is Level.SERIES for tag in asked)
@@ -78,8 +81,7 @@ class Presentation:
 
     def _study(self, row: ResultRow[*tuple[Any, ...]]) -> SearchMatch:
         document = study_document(row)
-        attributes = self._start(row.study_uid, None)
-        attributes |= default_attributes(Level.STUDY, document)
+        attributes = {SPECIFIC_CHARACTER_SET: _UTF_8, **default_attributes(Level.STUDY, document)}
         self._add_extras(attributes, document, document)
         self._add_computed(attributes, row.study_uid, None)
         return SearchMatch(row.study_uid, None, None, attributes)
@@ -87,38 +89,36 @@ class Presentation:
     def _series(self, row: ResultRow[*tuple[Any, ...]]) -> SearchMatch:
         own = series_document(row)
         study = self._documents.study(row.study_uid) if self._needs_study else {}
-        attributes = self._start(row.study_uid, row.series_uid)
-        if Level.STUDY in self._levels:
-            attributes |= default_attributes(Level.STUDY, study)
-        attributes |= default_attributes(Level.SERIES, own)
+        attributes = {**self._from_parents(row.study_uid, row.series_uid), **default_attributes(Level.SERIES, own)}
         self._add_extras(attributes, {**own, **study}, own)
         self._add_computed(attributes, row.study_uid, row.series_uid)
         return SearchMatch(row.study_uid, row.series_uid, None, attributes)
 
     def _instance(self, row: ResultRow[*tuple[Any, ...]], stored: bytes) -> SearchMatch:
         own = instance_document(row, stored)
-        attributes = self._start(row.study_uid, row.series_uid)
-        study = self._documents.study(row.study_uid) if self._needs_study else {}
-        one = self._documents.series(row.study_uid, row.series_uid) if self._needs_series else {}
-        if Level.STUDY in self._levels:
-            attributes |= default_attributes(Level.STUDY, study)
-        if Level.SERIES in self._levels:
-            attributes |= default_attributes(Level.SERIES, one)
-        attributes |= default_attributes(Level.INSTANCE, own)
-        self._add_extras(attributes, merged(own, one, study), own)
+        attributes = {**self._from_parents(row.study_uid, row.series_uid), **default_attributes(Level.INSTANCE, own)}
+        if self._paths or self._query.include_all:
+            study = self._documents.study(row.study_uid) if self._needs_study else {}
+            one = self._documents.series(row.study_uid, row.series_uid) if self._needs_series else {}
+            self._add_extras(attributes, merged(own, one, study), own)
         if self._private:
             attributes |= private_attributes(own, self._private, self._creators)
         return SearchMatch(row.study_uid, row.series_uid, row.sop_uid, attributes)
 
-    def _start(self, study_uid: str, series_uid: str | None) -> Attributes:
-        """Begin with what every answer holds: the character set of JSON, and the keys of the levels above."""
-        attributes: Attributes = {
-            SPECIFIC_CHARACTER_SET: {"vr": "CS", "Value": ["ISO_IR 192"]},
-            STUDY_INSTANCE_UID: {"vr": "UI", "Value": [study_uid]},
-        }
-        if series_uid is not None:
-            attributes[SERIES_INSTANCE_UID] = {"vr": "UI", "Value": [series_uid]}
-        return attributes
+    def _from_parents(self, study_uid: str, series_uid: str) -> Attributes:
+        """Return what all instances of a series have alike: the unique keys of the levels above, and their tables."""
+        if self._parents[0] != (study_uid, series_uid):
+            attributes: Attributes = {
+                SPECIFIC_CHARACTER_SET: _UTF_8,
+                STUDY_INSTANCE_UID: {"vr": "UI", "Value": [study_uid]},
+                SERIES_INSTANCE_UID: {"vr": "UI", "Value": [series_uid]},
+            }
+            if Level.STUDY in self._levels:
+                attributes |= default_attributes(Level.STUDY, self._documents.study(study_uid))
+            if Level.SERIES in self._levels and self._query.level is Level.INSTANCE:
+                attributes |= default_attributes(Level.SERIES, self._documents.series(study_uid, series_uid))
+            self._parents = ((study_uid, series_uid), attributes)
+        return self._parents[1]
 
     def _add_extras(self, attributes: Attributes, document: Attributes, own: Attributes) -> None:
         """Add what was asked for: matched attributes and `includefield`; `all` is of the entity's own level."""

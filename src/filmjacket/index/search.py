@@ -11,45 +11,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, literal, or_, select
-
 from filmjacket.archive.records import SearchPage
 from filmjacket.dicom.levels import Level
-from filmjacket.index.documents import (
-    INSTANCE_COLUMNS,
-    SERIES_COLUMNS,
-    STUDY_COLUMNS,
-    Documents,
-    instance_document,
-    series_document,
-    study_document,
-)
+from filmjacket.index.documents import Documents, instance_document, series_document, study_document
 from filmjacket.index.presentation import Presentation, is_private_key, merged
 from filmjacket.index.rows import unpack_document
-from filmjacket.index.schema import instances, odd_studies, series, studies
-from filmjacket.index.search_sql import TABLES, Condition, condition_of
+from filmjacket.index.search_sql import condition_of
+from filmjacket.index.search_statements import ANY_ODD, SearchShape, candidates, count, page
 from filmjacket.web.matching import matches_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import ColumnElement, Connection, FromClause, Select
+    from sqlalchemy import Connection
     from sqlalchemy import Row as ResultRow
 
     from filmjacket.web.query import SearchQuery
 
-_COLUMNS = {Level.STUDY: STUDY_COLUMNS, Level.SERIES: SERIES_COLUMNS, Level.INSTANCE: INSTANCE_COLUMNS}
-_ORDER = {
-    Level.STUDY: (studies.c.study_date.desc(), studies.c.study_uid),
-    Level.SERIES: (series.c.study_uid, series.c.series_number, series.c.series_uid),
-    Level.INSTANCE: (
-        instances.c.study_uid,
-        instances.c.series_uid,
-        instances.c.instance_number,
-        instances.c.sop_uid,
-    ),
-}
-_ANY_ODD = select(odd_studies.c.study_uid).limit(1)
 _BATCH = 200
 
 
@@ -58,68 +36,47 @@ def search(connection: Connection, query: SearchQuery, maximum_results: int) -> 
     limit = maximum_results if query.limit is None else min(query.limit, maximum_results)
     conditions = [condition_of(key, query.level) for key in query.keys]
     known = [condition for condition in conditions if condition is not None]
-    exact = len(known) == len(conditions) and all(condition.exact for condition in known)
+    exact = len(known) == len(conditions) and all(condition.term.exact for condition in known)
     # Without keys nothing but UIDs of the path decides, which every column holds faithfully.
-    odd = bool(query.keys) and connection.execute(_ANY_ODD).first() is not None
-    narrowed = _narrowed(query, known, odd=odd)
-    documents = Documents(connection)
-    if exact and not odd:
-        rows, remaining = _page(connection, query, narrowed, limit)
-    else:
-        candidates = narrowed.execution_options(yield_per=_BATCH)
-        checked = _Verification(query, documents, exact=exact)
-        rows, remaining = _verified_page(connection.execute(candidates), query.offset, limit, checked)
-    return SearchPage(Presentation(query, documents).present(rows), remaining)
-
-
-def _narrowed(query: SearchQuery, conditions: list[Condition], *, odd: bool) -> Select[*tuple[Any, ...]]:
-    table = TABLES[query.level]
-    path: list[ColumnElement[bool]] = [
-        table.c[name] == uid
+    odd = bool(query.keys) and connection.execute(ANY_ODD).first() is not None
+    path = {
+        name: uid
         for name, uid in (
             ("study_uid", query.ref.study),
             ("series_uid", query.ref.series),
             ("sop_uid", query.ref.instance),
         )
         if uid is not None
-    ]
-    clauses = [condition.clause for condition in conditions]
-    is_odd: ColumnElement[Any] = _is_odd(table) if odd else literal(0)
-    columns = [*_COLUMNS[query.level], is_odd.label("is_odd")]
-    if query.level is Level.INSTANCE and (odd or len(conditions) < len(query.keys)):
-        columns.append(instances.c.metadata)
-    source = _joined(query.level, {condition.level for condition in conditions})
-    matching = and_(*clauses) if clauses else None
-    if matching is not None and odd:
-        matching = or_(matching, _is_odd(table))
-    statement = select(*columns).select_from(source).where(*path).order_by(*_ORDER[query.level])
-    return statement if matching is None else statement.where(matching)
-
-
-def _is_odd(table: Any) -> ColumnElement[bool]:  # noqa: ANN401 - any of three tables
-    return table.c.study_uid.in_(select(odd_studies.c.study_uid))
-
-
-def _joined(level: Level, needed: set[Level]) -> FromClause:
-    """Join the tables above that conditions look into."""
-    source: FromClause = TABLES[level]
-    if level is Level.INSTANCE and Level.SERIES in needed:
-        same = and_(series.c.study_uid == instances.c.study_uid, series.c.series_uid == instances.c.series_uid)
-        source = source.join(series, same)
-    if level is not Level.STUDY and Level.STUDY in needed:
-        source = source.join(studies, studies.c.study_uid == TABLES[level].c.study_uid)
-    return source
+    }
+    shape = SearchShape(
+        level=query.level,
+        path=tuple(path),
+        conditions=tuple(condition.term.shape for condition in known),
+        joined=frozenset(condition.level for condition in known),
+        odd=odd,
+        documents=query.level is Level.INSTANCE and (odd or not exact),
+    )
+    values = (value for condition in known for value in condition.term.values)
+    parameters: dict[str, Any] = path | {f"p{number}": value for number, value in enumerate(values)}
+    documents = Documents(connection)
+    if exact and not odd:
+        rows, remaining = _page(connection, shape, parameters, query.offset, limit)
+    else:
+        stream = connection.execute(candidates(shape).execution_options(yield_per=_BATCH), parameters)
+        checked = _Verification(query, documents, exact=exact)
+        rows, remaining = _verified_page(stream, query.offset, limit, checked)
+    return SearchPage(Presentation(query, documents).present(rows), remaining)
 
 
 def _page(
-    connection: Connection, query: SearchQuery, narrowed: Select[*tuple[Any, ...]], limit: int
+    connection: Connection, shape: SearchShape, parameters: dict[str, Any], offset: int, limit: int
 ) -> tuple[list[ResultRow[*tuple[Any, ...]]], int]:
     """Let SQL page; only when there is a row too many does it also count."""
-    rows = list(connection.execute(narrowed.limit(limit + 1).offset(query.offset)))
+    paging = {"page_limit": limit + 1, "page_offset": offset}
+    rows = list(connection.execute(page(shape), parameters | paging))
     if len(rows) <= limit:
         return rows, 0
-    counted = narrowed.order_by(None).with_only_columns(func.count(), maintain_column_froms=True)
-    return rows[:limit], connection.execute(counted).scalar_one() - query.offset - limit
+    return rows[:limit], connection.execute(count(shape), parameters).scalar_one() - offset - limit
 
 
 def _verified_page(

@@ -1,5 +1,8 @@
 """Search keys as SQL conditions on promoted columns.
 
+A key becomes a `Term`: the shape of a condition, and the values it compares with. Statements are built once for
+each shape and found again, because building one costs more than running it.
+
 A condition is *exact* when SQL decides as `filmjacket.web.matching` does; an inexact one, or none, lets more rows
 through, which are then verified. Only comparisons that every database makes alike are used: equality, ranges in
 code point order, and LIKE with case distinguished.
@@ -11,10 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import and_, false, or_, select, true
-
 from filmjacket.dicom.levels import Level
-from filmjacket.index.schema import UNKNOWN_NUMBER, instances, request_attributes, series, studies
+from filmjacket.index.schema import UNKNOWN_NUMBER
 from filmjacket.web.matching import MatchKey, MatchKind
 from filmjacket.web.search_tables import (
     MODALITIES_IN_STUDY,
@@ -27,9 +28,8 @@ from filmjacket.web.search_tables import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy import ColumnElement
-
-Column: TypeAlias = "ColumnElement[Any]"
+Shape: TypeAlias = "tuple[Any, ...]"
+"""(operator, column) of a comparison, or (operator, shape, ...) of conditions taken together."""
 
 # A pattern engine may try every way to place each asterisk; with more of them SQL only narrows by the prefix.
 _MOST_ASTERISKS = 4
@@ -37,11 +37,19 @@ _ESCAPED = str.maketrans({"%": r"\%", "_": r"\_", "\\": r"\\", "*": "%", "?": "_
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """What SQL can say about a key; `level` is the lowest table it needs."""
+class Term:
+    """A condition without its values, and the values in the order of the shape."""
 
-    clause: ColumnElement[bool]
-    exact: bool
+    shape: Shape
+    values: tuple[Any, ...] = ()
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What SQL can say about a key; `level` is that of the table it looks into."""
+
+    term: Term
     level: Level
 
 
@@ -56,156 +64,180 @@ class _Form(StrEnum):
 class _Promoted:
     level: Level
     form: _Form
-    columns: tuple[Column, ...]
+    columns: tuple[str, ...]
 
 
-def _name_columns(name: str) -> tuple[Column, ...]:
-    return tuple(studies.c[f"{name}{group}"] for group in ("", "_ideographic", "_phonetic"))
+def _promoted(level: Level, form: _Form, column: str) -> _Promoted:
+    groups = ("", "_ideographic", "_phonetic") if form is _Form.NAME else ("",)
+    return _Promoted(level, form, tuple(f"{_TABLES[level]}.{column}{group}" for group in groups))
 
+
+_TABLES = {Level.STUDY: "studies", Level.SERIES: "series", Level.INSTANCE: "instances"}
 
 # Required keys of PS3.18 Table 10.6.1-5 and the counters; UIDs have columns in the table of every level.
 # AvailableTransferSyntaxUID is no column: what can be had is not what is stored.
 _PROMOTED: dict[str, _Promoted] = {
-    "00080020": _Promoted(Level.STUDY, _Form.MOMENT, (studies.c.study_date,)),
-    "00080030": _Promoted(Level.STUDY, _Form.MOMENT, (studies.c.study_time,)),
-    "00080050": _Promoted(Level.STUDY, _Form.TEXT, (studies.c.accession_number,)),
-    "00080090": _Promoted(Level.STUDY, _Form.NAME, _name_columns("referring_physician_name")),
-    "00100010": _Promoted(Level.STUDY, _Form.NAME, _name_columns("patient_name")),
-    "00100020": _Promoted(Level.STUDY, _Form.TEXT, (studies.c.patient_id,)),
-    "00200010": _Promoted(Level.STUDY, _Form.TEXT, (studies.c.study_id,)),
-    NUMBER_OF_STUDY_RELATED_SERIES: _Promoted(Level.STUDY, _Form.NUMBER, (studies.c.series_count,)),
-    NUMBER_OF_STUDY_RELATED_INSTANCES: _Promoted(Level.STUDY, _Form.NUMBER, (studies.c.instance_count,)),
-    "00080060": _Promoted(Level.SERIES, _Form.TEXT, (series.c.modality,)),
-    "00200011": _Promoted(Level.SERIES, _Form.NUMBER, (series.c.series_number,)),
-    "00400244": _Promoted(Level.SERIES, _Form.MOMENT, (series.c.procedure_step_date,)),
-    "00400245": _Promoted(Level.SERIES, _Form.MOMENT, (series.c.procedure_step_time,)),
-    NUMBER_OF_SERIES_RELATED_INSTANCES: _Promoted(Level.SERIES, _Form.NUMBER, (series.c.instance_count,)),
-    "00080016": _Promoted(Level.INSTANCE, _Form.TEXT, (instances.c.sop_class_uid,)),
-    "00080018": _Promoted(Level.INSTANCE, _Form.TEXT, (instances.c.sop_uid,)),
-    "00200013": _Promoted(Level.INSTANCE, _Form.NUMBER, (instances.c.instance_number,)),
+    "00080020": _promoted(Level.STUDY, _Form.MOMENT, "study_date"),
+    "00080030": _promoted(Level.STUDY, _Form.MOMENT, "study_time"),
+    "00080050": _promoted(Level.STUDY, _Form.TEXT, "accession_number"),
+    "00080090": _promoted(Level.STUDY, _Form.NAME, "referring_physician_name"),
+    "00100010": _promoted(Level.STUDY, _Form.NAME, "patient_name"),
+    "00100020": _promoted(Level.STUDY, _Form.TEXT, "patient_id"),
+    "00200010": _promoted(Level.STUDY, _Form.TEXT, "study_id"),
+    NUMBER_OF_STUDY_RELATED_SERIES: _promoted(Level.STUDY, _Form.NUMBER, "series_count"),
+    NUMBER_OF_STUDY_RELATED_INSTANCES: _promoted(Level.STUDY, _Form.NUMBER, "instance_count"),
+    "00080060": _promoted(Level.SERIES, _Form.TEXT, "modality"),
+    "00200011": _promoted(Level.SERIES, _Form.NUMBER, "series_number"),
+    "00400244": _promoted(Level.SERIES, _Form.MOMENT, "procedure_step_date"),
+    "00400245": _promoted(Level.SERIES, _Form.MOMENT, "procedure_step_time"),
+    NUMBER_OF_SERIES_RELATED_INSTANCES: _promoted(Level.SERIES, _Form.NUMBER, "instance_count"),
+    "00080016": _promoted(Level.INSTANCE, _Form.TEXT, "sop_class_uid"),
+    "00080018": _promoted(Level.INSTANCE, _Form.TEXT, "sop_uid"),
+    "00200013": _promoted(Level.INSTANCE, _Form.NUMBER, "instance_number"),
 }
 _UID_COLUMNS = {"0020000D": "study_uid", "0020000E": "series_uid"}
 _REQUEST_COLUMNS = {
-    "00400009": request_attributes.c.scheduled_procedure_step_id,
-    "00401001": request_attributes.c.requested_procedure_id,
+    "00400009": "request_attributes.scheduled_procedure_step_id",
+    "00401001": "request_attributes.requested_procedure_id",
 }
-TABLES = {Level.STUDY: studies, Level.SERIES: series, Level.INSTANCE: instances}
 
 
 def condition_of(key: MatchKey, level: Level) -> Condition | None:
     """Return what SQL can say about a key in a search at a level; None when it can say nothing."""
     if key.kind is MatchKind.UNIVERSAL:
-        return Condition(true(), exact=True, level=level)
+        return Condition(_all_of(), level)
     if key.creator or key.kind is MatchKind.CREATOR:
         return None
     if key.tag in _UID_COLUMNS:
-        clause = TABLES[level].c[_UID_COLUMNS[key.tag]].in_(key.values)
-        return Condition(clause, exact=True, level=level)
+        return Condition(_compare("in", f"{_TABLES[level]}.{_UID_COLUMNS[key.tag]}", list(key.values)), level)
     if key.tag == MODALITIES_IN_STUDY:
-        return _modalities(key, level)
+        # Some series of the study has the modality.
+        within = _text(key, ("sibling.modality",))
+        return Condition(_within("some-series", within, _TABLES[level]), level)
     if key.tag == REQUEST_ATTRIBUTES_SEQUENCE:
         return _request_attributes(key)
     promoted = _PROMOTED.get(key.tag)
     if promoted is None:
         return None
     if key.kind is MatchKind.COMBINED:
-        clause = _combined(key, promoted.columns[0], _PROMOTED[key.paired].columns[0])
-        return Condition(clause, exact=True, level=promoted.level)
-    clause, exact = _FORMS[promoted.form](key, promoted.columns)
-    return Condition(clause, exact=exact, level=promoted.level)
+        term = (
+            _combined(key, promoted.columns[0], _PROMOTED[key.paired].columns[0]) if key.paired in _PROMOTED else None
+        )
+        return Condition(term, promoted.level) if term else None
+    return Condition(_FORMS[promoted.form](key, promoted.columns), promoted.level)
 
 
-def _text_column(key: MatchKey, columns: tuple[Column, ...]) -> tuple[ColumnElement[bool], bool]:
+def _compare(operator: str, column: str, value: object) -> Term:
+    return Term((operator, column), (value,))
+
+
+def _all_of(*terms: Term) -> Term:
+    return _together("and", terms)
+
+
+def _any_of(*terms: Term) -> Term:
+    return _together("or", terms)
+
+
+def _together(operator: str, terms: tuple[Term, ...]) -> Term:
+    return Term(
+        (operator, *(term.shape for term in terms)),
+        tuple(value for term in terms for value in term.values),
+        all(term.exact for term in terms),
+    )
+
+
+def _within(operator: str, term: Term, *names: str) -> Term:
+    return Term((operator, *names, term.shape), term.values, term.exact)
+
+
+# Nothing is any of no conditions.
+_NOTHING = Term(("or",))
+
+
+def _text(key: MatchKey, columns: tuple[str, ...]) -> Term:
     (column,) = columns
     if key.kind is MatchKind.ANY_OF:
-        return column.in_(key.values), True
+        return _compare("in", column, list(key.values))
     return _pattern(column, key.values[0])
 
 
-def _name_column(key: MatchKey, columns: tuple[Column, ...]) -> tuple[ColumnElement[bool], bool]:
+def _name(key: MatchKey, columns: tuple[str, ...]) -> Term:
     """Any group for any group, or group by group when the key has groups; columns hold folded text."""
     wanted, *further = key.values
     if further:
-        parts = [_pattern(column, value) for column, value in zip(columns, key.values, strict=False) if value]
-        return and_(true(), *(clause for clause, _ in parts)), all(exact for _, exact in parts)
+        pairs = zip(columns, key.values, strict=False)
+        return _all_of(*(_pattern(column, value) for column, value in pairs if value))
     if not wanted:
         # Only names of nothing but delimiters fold to "", and their studies are listed as odd.
-        return false(), True
-    parts = [_pattern(column, wanted) for column in columns]
-    return or_(*(clause for clause, _ in parts)), all(exact for _, exact in parts)
+        return _NOTHING
+    return _any_of(*(_pattern(column, wanted) for column in columns))
 
 
-def _moment_column(key: MatchKey, columns: tuple[Column, ...]) -> tuple[ColumnElement[bool], bool]:
+def _moment(key: MatchKey, columns: tuple[str, ...]) -> Term:
     (column,) = columns
     if key.span is None:
-        return column == key.values[0], True
-    bounds = [column != ""]
-    if key.span.first is not None:
-        bounds = [column >= key.span.first]
+        return _compare("=", column, key.values[0])
+    # An absent moment is "", which sorts before all others.
+    bounds = [_compare("!=", column, "") if key.span.first is None else _compare(">=", column, key.span.first)]
     if key.span.last is not None:
-        bounds.append(column <= key.span.last)
-    return and_(*bounds), True
+        bounds.append(_compare("<=", column, key.span.last))
+    return _all_of(*bounds)
 
 
-def _number_column(key: MatchKey, columns: tuple[Column, ...]) -> tuple[ColumnElement[bool], bool]:
+def _number(key: MatchKey, columns: tuple[str, ...]) -> Term:
     (column,) = columns
     wanted = int(key.values[0])
     # The number that stands for "absent" is no number; a study that has it is listed as odd.
-    return (false() if wanted == UNKNOWN_NUMBER else column == wanted), True
+    return _NOTHING if wanted == UNKNOWN_NUMBER else _compare("=", column, wanted)
 
 
-_FORMS: dict[_Form, Callable[[MatchKey, tuple[Column, ...]], tuple[ColumnElement[bool], bool]]] = {
-    _Form.TEXT: _text_column,
-    _Form.NAME: _name_column,
-    _Form.MOMENT: _moment_column,
-    _Form.NUMBER: _number_column,
+_FORMS: dict[_Form, Callable[[MatchKey, tuple[str, ...]], Term]] = {
+    _Form.TEXT: _text,
+    _Form.NAME: _name,
+    _Form.MOMENT: _moment,
+    _Form.NUMBER: _number,
 }
 
 
-def _pattern(column: Column, pattern: str) -> tuple[ColumnElement[bool], bool]:
+def _pattern(column: str, pattern: str) -> Term:
     """Compare with a text or a pattern; an absent text is "" and matches neither (`*` alone is universal)."""
     if "*" not in pattern and "?" not in pattern:
-        return column == pattern, True
+        return _compare("=", column, pattern)
     prefix = pattern[: min(place for place in (pattern.find("*"), pattern.find("?")) if place >= 0)]
     # The range is what an index can use; LIKE decides within it.
-    bounds = [column >= prefix, *_below_next(column, prefix)] if prefix else [column != ""]
+    bounds = [_compare(">=", column, prefix), *_below_next(column, prefix)] if prefix else [_compare("!=", column, "")]
     if pattern.count("*") > _MOST_ASTERISKS:
-        return and_(*bounds), False
-    if pattern == prefix + "*":
-        return and_(*bounds), True
-    return and_(*bounds, column.like(pattern.translate(_ESCAPED), escape="\\")), True
+        narrowed = _all_of(*bounds)
+        return Term(narrowed.shape, narrowed.values, exact=False)
+    if pattern != prefix + "*":
+        bounds.append(_compare("like", column, pattern.translate(_ESCAPED)))
+    return _all_of(*bounds)
 
 
-def _below_next(column: Column, prefix: str) -> list[ColumnElement[bool]]:
+def _below_next(column: str, prefix: str) -> list[Term]:
     """Return the condition that a text sorts before all texts that follow those with the prefix."""
     last = ord(prefix[-1])
     if last == 0x10FFFF:
-        return []
+        # Nothing follows; texts after the prefix are few, and LIKE must tell them from those with it.
+        return [_compare("like", column, (prefix + "*").translate(_ESCAPED))]
     following = 0xE000 if last == 0xD7FF else last + 1
-    return [column < prefix[:-1] + chr(following)]
+    return [_compare("<", column, prefix[:-1] + chr(following))]
 
 
-def _combined(key: MatchKey, date: Column, time: Column) -> ColumnElement[bool]:
+def _combined(key: MatchKey, date: str, time: str) -> Term:
     """PS3.18 8.3.4.1.1 over two columns; the plain range of dates comes first for the index."""
     assert key.span is not None  # noqa: S101 - the query grammar makes no other COMBINED key
     assert key.paired_span is not None  # noqa: S101 - as above
-    clauses = [date != "", time != ""]
-    if key.span.first is not None:
-        first = key.paired_span.first or ""
-        clauses += [date >= key.span.first, or_(date > key.span.first, time >= first)]
-    if key.span.last is not None:
-        last = key.paired_span.last or ""
-        clauses += [date <= key.span.last, or_(date < key.span.last, time <= last)]
-    return and_(*clauses)
-
-
-def _modalities(key: MatchKey, level: Level) -> Condition:
-    """ModalitiesInStudy: some series of the study has the modality."""
-    sibling = series.alias()
-    clause, exact = _text_column(key, (sibling.c.modality,))
-    outer = TABLES[level].c.study_uid
-    exists = select(sibling.c.study_uid).where(sibling.c.study_uid == outer, clause).exists()
-    return Condition(exists, exact=exact, level=level)
+    terms = [_compare("!=", date, ""), _compare("!=", time, "")]
+    for reached, passed, day, hour in (
+        (">=", ">", key.span.first, key.paired_span.first),
+        ("<=", "<", key.span.last, key.paired_span.last),
+    ):
+        if day is not None:
+            later = _any_of(_compare(passed, date, day), _compare(reached, time, hour))
+            terms += [_compare(reached, date, day), later]
+    return _all_of(*terms)
 
 
 def _request_attributes(key: MatchKey) -> Condition | None:
@@ -214,9 +246,6 @@ def _request_attributes(key: MatchKey) -> Condition | None:
     promoted = [item for item in keys if item.tag in _REQUEST_COLUMNS and item.kind is not MatchKind.SEQUENCE]
     if not promoted:
         return None
-    clauses = [_text_column(item, (_REQUEST_COLUMNS[item.tag],)) for item in promoted]
-    row = request_attributes.c
-    same = and_(row.study_uid == series.c.study_uid, row.series_uid == series.c.series_uid)
-    exists = select(row.item).where(same, *(clause for clause, _ in clauses)).exists()
-    exact = len(promoted) == len(keys) and all(exact for _, exact in clauses)
-    return Condition(exists, exact=exact, level=Level.SERIES)
+    within = _all_of(*(_text(item, (_REQUEST_COLUMNS[item.tag],)) for item in promoted))
+    exists = _within("some-request", within)
+    return Condition(Term(exists.shape, exists.values, exists.exact and len(promoted) == len(keys)), Level.SERIES)

@@ -3,6 +3,7 @@
 import struct
 
 import pytest
+from tests.part10 import item
 
 from filmjacket.dicom.encapsulation import (
     Fragments,
@@ -14,7 +15,6 @@ from filmjacket.dicom.encapsulation import (
 )
 from filmjacket.dicom.transfer_syntaxes import Kind
 from filmjacket.errors import DicomError
-from tests.part10 import item
 
 BASE = 1000
 

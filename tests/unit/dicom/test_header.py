@@ -1,4 +1,4 @@
-"""Headers: PS3.18 F.2 and 10.4.3.3.2, PS3.3 C.7.6.3, PS3.5 6.2.2 and A.4; offsets, limits."""
+"""Headers: PS3.18 F.2 and 10.4, PS3.3 C.7.6.3, PS3.5 6.2.2 and A.4; offsets, limits."""
 
 import struct
 import tracemalloc
@@ -7,14 +7,6 @@ import zlib
 import pytest
 from pydicom.data import get_testdata_file
 from pydicom.encaps import generate_frames
-
-from filmjacket.dicom import header as header_module
-from filmjacket.dicom import inline_rule, pixel_layout
-from filmjacket.dicom.encapsulation import split_items, unpack_spans
-from filmjacket.dicom.header import BulkValue, HeaderReader, Layout, PixelLayout, read_header
-from filmjacket.dicom.inline_rule import INLINE_BINARY_BYTES, INLINE_TEXT_BYTES
-from filmjacket.dicom.limits import MAX_DEPTH, MAX_TEXT_BYTES, OverLimit
-from filmjacket.errors import DicomError
 from tests.part10 import (
     BIG,
     DEFLATED,
@@ -34,6 +26,14 @@ from tests.part10 import (
     part10,
 )
 from tests.samples import sample
+
+from filmjacket.dicom import header as header_module
+from filmjacket.dicom import inline_rule, pixel_layout
+from filmjacket.dicom.encapsulation import split_items, unpack_spans
+from filmjacket.dicom.header import BulkValue, HeaderReader, Layout, PixelLayout, read_header
+from filmjacket.dicom.inline_rule import INLINE_BINARY_BYTES, INLINE_TEXT_BYTES
+from filmjacket.dicom.limits import MAX_DEPTH, MAX_TEXT_BYTES, OverLimit
+from filmjacket.errors import DicomError
 
 
 def us(tag: str, *numbers: int, order: str = "<") -> bytes:
@@ -166,7 +166,7 @@ def test_warnings_are_bounded():
     assert len(header.warnings) == header_module.MAX_WARNINGS
 
 
-# -- bulk values (PS3.18 10.4.3.3.2) -------------------------------------------------------------------------
+# -- bulk values (PS3.18 10.4) -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""PS3.18 8.7.3.5.2 (never Implicit VR or Big Endian on the wire), PS3.5 6.2.2, 7.3; against pydicom as reader."""
+"""PS3.18 8.7.8.2 (never Implicit VR or Big Endian on the wire), PS3.5 6.2.2, 7.3; against pydicom as reader."""
 
 import io
 import itertools
@@ -9,12 +9,6 @@ import zlib
 import pydicom
 import pytest
 from pydicom.sequence import Sequence
-
-from filmjacket.dicom import rewrite
-from filmjacket.dicom.header import read_header
-from filmjacket.dicom.rewrite import to_explicit_little_endian
-from filmjacket.dicom.uids import IMPLEMENTATION_CLASS_UID
-from filmjacket.errors import DicomError
 from tests.part10 import (
     BIG,
     DEFLATED,
@@ -31,6 +25,12 @@ from tests.part10 import (
     part10,
 )
 from tests.samples import sample
+
+from filmjacket.dicom import rewrite
+from filmjacket.dicom.header import read_header
+from filmjacket.dicom.rewrite import to_explicit_little_endian
+from filmjacket.dicom.uids import IMPLEMENTATION_CLASS_UID
+from filmjacket.errors import DicomError
 
 IMPLICIT_FILES = [
     "rtplan.dcm",

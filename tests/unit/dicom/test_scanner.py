@@ -4,14 +4,6 @@ import struct
 import zlib
 
 import pytest
-
-from filmjacket.dicom import events as ev
-from filmjacket.dicom import fragment_scanner, inflate, limits
-from filmjacket.dicom.file_meta import MAX_META_BYTES
-from filmjacket.dicom.inflate import Inflater
-from filmjacket.dicom.limits import MAX_DEPTH, OverLimit
-from filmjacket.dicom.scanner import Scanner
-from filmjacket.errors import DicomError
 from tests.part10 import (
     BIG,
     DEFLATED,
@@ -28,6 +20,14 @@ from tests.part10 import (
     open_item,
     part10,
 )
+
+from filmjacket.dicom import events as ev
+from filmjacket.dicom import fragment_scanner, inflate, limits
+from filmjacket.dicom.file_meta import MAX_META_BYTES
+from filmjacket.dicom.inflate import Inflater
+from filmjacket.dicom.limits import MAX_DEPTH, OverLimit
+from filmjacket.dicom.scanner import Scanner
+from filmjacket.errors import DicomError
 
 FIRST = explicit("00080005", "CS", b"ISO_IR 100")
 NAME = explicit("00100010", "PN", b"A^B ")
@@ -337,7 +337,7 @@ def test_nesting_is_limited():
 
 @pytest.mark.parametrize("syntax", [LITTLE, BIG])
 def test_un_of_undefined_length_is_an_implicit_little_endian_sequence(syntax):
-    """CP-246, PS3.5 6.2.2 note 4, whatever the transfer syntax."""
+    """CP-246, PS3.5 6.2.2, whatever the transfer syntax."""
     order = ">" if syntax == BIG else "<"
     body = open_item(implicit("00080100", b"C1")) + SEQUENCE_END
     content = part10(

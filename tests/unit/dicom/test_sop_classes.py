@@ -1,4 +1,4 @@
-"""Storage classes of PS3.4 Annex B.5, categories of PS3.18 12.1 and 8.7.2."""
+"""Storage classes of PS3.4 Annex B.5, categories of PS3.18 chapter 12 and Table 8.7.2-1."""
 
 import pytest
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from filmjacket.archive.records import Candidate, Place, StoreResult
 from filmjacket.dicom import transfer_syntaxes
-from filmjacket.dicom.attributes import get_text
+from filmjacket.dicom.attributes import get_text, get_values
 from filmjacket.dicom.header import HeaderReader
 from filmjacket.dicom.sop_classes import MEDIA_STORAGE_DIRECTORY, is_non_patient
 from filmjacket.dicom.uids import is_tolerable_uid
@@ -31,6 +31,12 @@ SOP_CLASS_UID = "00080016"
 SOP_INSTANCE_UID = "00080018"
 STUDY_INSTANCE_UID = "0020000D"
 SERIES_INSTANCE_UID = "0020000E"
+IDENTIFYING = {
+    "SOPClassUID": SOP_CLASS_UID,
+    "SOPInstanceUID": SOP_INSTANCE_UID,
+    "StudyInstanceUID": STUDY_INSTANCE_UID,
+    "SeriesInstanceUID": SERIES_INSTANCE_UID,
+}
 
 
 class StoreFailure(FilmjacketError):
@@ -184,24 +190,22 @@ def judge(header: Header, study: str | None) -> Identity:
             f"Transfer syntax {header.transfer_syntax[:64]} is not supported.",
             status.TRANSFER_SYNTAX_NOT_SUPPORTED,
         )
-    uids = {
-        "SOPClassUID": sop_class_uid,
-        "SOPInstanceUID": sop_uid,
-        "StudyInstanceUID": get_text(attributes, STUDY_INSTANCE_UID),
-        "SeriesInstanceUID": get_text(attributes, SERIES_INSTANCE_UID),
-    }
-    for keyword, uid in uids.items():
+    uids: dict[str, str] = {}
+    for keyword, tag in IDENTIFYING.items():
+        uid = uids[keyword] = get_text(attributes, tag) or ""
         if not uid:
             raise failure(f"{keyword} is missing or empty.", status.DATA_SET_DOES_NOT_MATCH)
+        if len(get_values(attributes, tag)) > 1:
+            raise failure(f"{keyword} has more than one value.", status.DATA_SET_DOES_NOT_MATCH)
         if not is_tolerable_uid(uid):
             raise failure(f"{keyword} is not a UID (PS3.5 9.1).", status.DATA_SET_DOES_NOT_MATCH)
     if study is not None and uids["StudyInstanceUID"] != study:
         raise failure("StudyInstanceUID differs from the study in the target URI.", status.STUDY_INSTANCE_UID_MISMATCH)
     return Identity(
-        study_uid=str(uids["StudyInstanceUID"]),
-        series_uid=str(uids["SeriesInstanceUID"]),
-        sop_uid=str(sop_uid),
-        sop_class_uid=str(sop_class_uid),
+        study_uid=uids["StudyInstanceUID"],
+        series_uid=uids["SeriesInstanceUID"],
+        sop_uid=uids["SOPInstanceUID"],
+        sop_class_uid=uids["SOPClassUID"],
     )
 
 

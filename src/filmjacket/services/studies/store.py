@@ -313,7 +313,8 @@ def open_session(
             accepted=ACCEPTED_CODINGS,
         )
     intake = Intake(ingest, study, limits)
-    return StoreSession(intake, _payload_reader(media_type, intake, limits), ContentDecoder(coding, limits.payload_bytes))
+    decoder = ContentDecoder(coding, limits.payload_bytes)
+    return StoreSession(intake, _payload_reader(media_type, intake, limits), decoder)
 
 
 def _payload_reader(media_type: MediaType | None, intake: Intake, limits: StoreLimits) -> PayloadReader:
