@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import typer.main
 
 import filmjacket
-from filmjacket.archive.refs import ResourceRef
+from filmjacket.web.refs import ResourceRef
 from filmjacket.cli.main import app
 from filmjacket.dicom import dictionary, inflate, inline_rule, limits, transfer_syntaxes
 from filmjacket.dicom.levels import Level

@@ -67,7 +67,7 @@ def create_app(settings: Settings) -> ASGIApp:
     async def lifespan(_app: Starlette) -> AsyncGenerator[dict[str, Context]]:
         archive = open_archive(settings)
         warm_up()
-        lanes = Lanes(db=settings.lanes.db, disk=settings.lanes.disk, cpu=settings.lanes.cpu)
+        lanes = Lanes(db=settings.lanes.db, disk=settings.lanes.disk)
         try:
             yield {"context": Context(settings, archive.index, archive.blobs, archive.ingest, lanes)}
         finally:

@@ -1,4 +1,4 @@
-"""Where blocking work runs: three bounded lanes of threads, by what the work waits for.
+"""Where blocking work runs: bounded lanes of threads, by what the work waits for.
 
 A unit of work is one plain function, hence one thread hop and one stack trace. Work that has begun always
 runs to its end, also when the request that asked for it is cancelled, so that nothing is left half done.
@@ -20,12 +20,11 @@ Arguments = TypeVarTuple("Arguments")
 
 
 class Lanes:
-    """Bounded threads: `db` for the index, `disk` for stored files, `cpu` for parsing and conversion."""
+    """Bounded threads: `db` for searches, `disk` for everything that reads or writes stored files."""
 
-    def __init__(self, *, db: int, disk: int, cpu: int) -> None:
+    def __init__(self, *, db: int, disk: int) -> None:
         self._db = anyio.CapacityLimiter(db)
         self._disk = anyio.CapacityLimiter(disk)
-        self._cpu = anyio.CapacityLimiter(cpu)
 
     async def db(self, function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
         """Run a unit of work on the index."""
@@ -34,10 +33,6 @@ class Lanes:
     async def disk(self, function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
         """Run work on stored files."""
         return await run_sync(function, *arguments, limiter=self._disk)
-
-    async def cpu(self, function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
-        """Run work that computes."""
-        return await run_sync(function, *arguments, limiter=self._cpu)
 
     async def stream(self, chunks: Iterator[bytes]) -> AsyncGenerator[bytes]:
         """The chunks of a blocking iterator, read in the `disk` lane one ahead of what has been consumed.

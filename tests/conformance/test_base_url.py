@@ -158,13 +158,6 @@ def request(port: int, method: str, path: str, body: bytes | None = None, **head
     return response, content
 
 
-def test_host_without_port_on_a_real_server(server: Server) -> None:
-    headers = {"Host": "127.0.0.1", "Accept": "*/*", "Content_Type": "application/dicom"}
-    response, _ = request(server.port, "POST", f"{BASE}/studies", CT, **headers)
-    assert response.status == 200
-    assert response.headers["Location"].startswith(server.url + "/studies/")
-
-
 class RewritingProxy(BaseHTTPRequestHandler):
     """A reverse proxy that serves the archive under another path, as nginx with `location /pacs/` does."""
 

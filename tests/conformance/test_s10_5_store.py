@@ -267,7 +267,8 @@ class TestTable10_5_4_1MediaTypes:  # noqa: N801 - named after the table
         "content_type",
         [
             "text/plain", "application/octet-stream", "image/jpeg", "application/json",
-            "multipart/form-data; boundary=b", "multipart/mixed; boundary=b", 'multipart/related; type="image/jpeg"; boundary=b', None,
+            "multipart/form-data; boundary=b", "multipart/mixed; boundary=b",
+            'multipart/related; type="image/jpeg"; boundary=b', None,
             "application/pdf",
             'multipart/related; type="text/plain"; boundary=b',
         ],

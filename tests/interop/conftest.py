@@ -1,4 +1,4 @@
-"""A server process for all tests of a module, once for each supported HTTP server."""
+"""A server process for all interop tests, once for each supported HTTP server."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="module", params=["granian", "uvicorn"])
+@pytest.fixture(scope="session", params=["granian", "uvicorn"])
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that the tests of a module share; each test stores under UIDs of its own."""
+    """A server that all tests share; each test stores under UIDs of its own."""
     server = start_server(tmp_path_factory.mktemp("interop") / "archive", kind=request.param)
     yield server
     server.stop()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+from pydicom import Dataset
 from pydicom.uid import generate_uid
 from tests import samples
 from tests.conformance.wire import Answer, send
@@ -46,7 +48,7 @@ def single(answer: Answer) -> bytes:
 def test_ohif_study_list(client: TestClient) -> None:
     """A limit, an offset, fuzzymatching and a series attribute in includefield, all on /studies (peers 2.7)."""
     for n in range(3):
-        store(client, samples.variant("CT_small.dcm", StudyInstanceUID=generate_uid(), PatientID=f"P{n}"))
+        store(client, *samples.series(1, PatientID=f"P{n}"))
     found = rows(client, "/studies?limit=101&offset=0&fuzzymatching=false&includefield=00081030,00080060")
     assert len(found) == 3
     for row in found:
@@ -114,16 +116,19 @@ def test_ohif_bulk_data_single_or_multipart(client: TestClient, accept: str, *, 
 
 # Slim and dcmjs dicomweb-client ----------------------------------------------------------------------------------
 
-SLIM = ", ".join([
-    'multipart/related; type="image/jls"; transfer-syntax=1.2.840.10008.1.2.4.80',
-    'multipart/related; type="image/jls"; transfer-syntax=1.2.840.10008.1.2.4.81',
-    'multipart/related; type="image/jp2"; transfer-syntax=1.2.840.10008.1.2.4.90',
-    'multipart/related; type="image/jp2"; transfer-syntax=1.2.840.10008.1.2.4.91',
-    'multipart/related; type="image/jpx"; transfer-syntax=1.2.840.10008.1.2.4.92',
-    'multipart/related; type="image/jpeg"; transfer-syntax=1.2.840.10008.1.2.4.50',
-    'multipart/related; type="application/octet-stream"; transfer-syntax=1.2.840.10008.1.2.1',
-    'multipart/related; type="application/octet-stream"; transfer-syntax=*',
-])  # fmt: skip
+SLIM = ", ".join(
+    f'multipart/related; type="{media_type}"; transfer-syntax={syntax}'
+    for media_type, syntax in [
+        ("image/jls", "1.2.840.10008.1.2.4.80"),
+        ("image/jls", "1.2.840.10008.1.2.4.81"),
+        ("image/jp2", "1.2.840.10008.1.2.4.90"),
+        ("image/jp2", "1.2.840.10008.1.2.4.91"),
+        ("image/jpx", "1.2.840.10008.1.2.4.92"),
+        ("image/jpeg", "1.2.840.10008.1.2.4.50"),
+        ("application/octet-stream", "1.2.840.10008.1.2.1"),
+        ("application/octet-stream", "*"),
+    ]
+)
 
 
 @pytest.mark.parametrize(
@@ -156,10 +161,6 @@ def test_slim_misnested_type(client: TestClient) -> None:
 
 def test_icc_profiles_are_reachable(client: TestClient) -> None:
     """Slim, dicomslide and wsidicom fetch nested ICC profiles by their BulkDataURI, or take small ones inline."""
-    import io
-
-    from pydicom import Dataset
-
     dataset = dataset_of(samples.sample("CT_small.dcm"))
     profile = samples.sample("crayons.icc")
     item = Dataset()
@@ -210,8 +211,7 @@ def test_available_transfer_syntaxes_can_be_had(client: TestClient) -> None:
     "accept",
     [
         "multipart/related;type=application/dicom;transfer-syntax=*",
-        'multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.4.70;q=0.9, '
-        'multipart/related; type="application/dicom"; transfer-syntax=*;q=0.7',
+        f"multipart/related; type=application/dicom; transfer-syntax=1.2.840.10008.1.2.4.70;q=0.9, {AS_STORED};q=0.7",
         AS_STORED,
     ],
 )

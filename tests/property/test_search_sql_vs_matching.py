@@ -13,7 +13,7 @@ from sqlalchemy import delete
 
 from filmjacket.archive.policies import DuplicatePolicy
 from filmjacket.archive.records import BlobRef, Candidate
-from filmjacket.archive.refs import ResourceRef
+from filmjacket.web.refs import ResourceRef
 from filmjacket.dicom.header import Layout
 from filmjacket.dicom.levels import Level
 from filmjacket.errors import BadRequest

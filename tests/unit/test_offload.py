@@ -47,10 +47,10 @@ class Source:
 
 
 def lanes() -> Lanes:
-    return Lanes(db=2, disk=2, cpu=1)
+    return Lanes(db=2, disk=2)
 
 
-@pytest.mark.parametrize("lane", ["db", "disk", "cpu"])
+@pytest.mark.parametrize("lane", ["db", "disk"])
 def test_a_lane_runs_functions_elsewhere_and_hands_results_and_errors_back(lane: str):
     async def main() -> None:
         run = getattr(lanes(), lane)
@@ -64,8 +64,8 @@ def test_a_lane_runs_functions_elsewhere_and_hands_results_and_errors_back(lane:
 
 def test_lanes_are_bounded_each_for_itself():
     async def main() -> None:
-        here = Lanes(db=2, disk=3, cpu=1)
-        running = {"db": 0, "disk": 0, "cpu": 0}
+        here = Lanes(db=2, disk=3)
+        running = {"db": 0, "disk": 0}
         most = dict(running)
         lock = threading.Lock()
 
@@ -81,7 +81,7 @@ def test_lanes_are_bounded_each_for_itself():
             for lane in running:
                 for _ in range(6):
                     group.start_soon(getattr(here, lane), work, lane)
-        assert most == {"db": 2, "disk": 3, "cpu": 1}
+        assert most == {"db": 2, "disk": 3}
 
     asyncio.run(main())
 

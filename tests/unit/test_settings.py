@@ -50,7 +50,6 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "log.format": ("json", "json"),
     "lanes.db": ("3", 3),
     "lanes.disk": ("4", 4),
-    "lanes.cpu": ("5", 5),
 }
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         StoredInstance,
         StoreOutcome,
     )
-    from filmjacket.archive.refs import ResourceRef
+    from filmjacket.web.refs import ResourceRef
     from filmjacket.web.query import SearchQuery
 
 

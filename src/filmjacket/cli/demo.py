@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from filmjacket.app import Archive
-    from filmjacket.archive.refs import ResourceRef
+    from filmjacket.web.refs import ResourceRef
     from filmjacket.settings import Settings
 
 FILES = (
@@ -110,7 +110,7 @@ def what_to_try(settings: Settings, instance: ResourceRef) -> str:
 
 def instance_to_try(archive: Archive) -> ResourceRef:
     """An instance to retrieve: of a CT if there is one."""
-    from filmjacket.archive.refs import ResourceRef
+    from filmjacket.web.refs import ResourceRef
     from filmjacket.dicom.levels import Level
     from filmjacket.web.query import parse_search
 

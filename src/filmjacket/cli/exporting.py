@@ -43,7 +43,7 @@ def export(
         raise FilmjacketError("--instance needs --series, and --series needs --study.", offender="--study")
     settings = settings_from(config, data=data)
     from filmjacket.app import open_archive
-    from filmjacket.archive.refs import ResourceRef
+    from filmjacket.web.refs import ResourceRef
     from filmjacket.cli.folder_export import ExportFate, export_instances
 
     written = skipped = size = 0

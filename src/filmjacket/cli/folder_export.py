@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from filmjacket.archive.refs import ResourceRef
+from filmjacket.web.refs import ResourceRef
 from filmjacket.dicom.levels import Level
 from filmjacket.dicom.uids import is_tolerable_uid
 from filmjacket.errors import FilmjacketError, OutOfStorage, Unavailable

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from filmjacket.cli.options import ConfigOption, DataOption, settings_from
-from filmjacket.errors import FilmjacketError, Unavailable
+from filmjacket.errors import FilmjacketError, OutOfStorage, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,14 +51,20 @@ def serve(
 
 
 def prepare(settings: Settings) -> None:
-    """Before any worker starts: is the address free, the archive usable? Brings its schema up to date, too."""
+    """Before any worker starts: is the address free, the archive usable? Brings its schema up to date, too.
+
+    A full disk is no reason not to serve what is stored: it only keeps new instances out.
+    """
     check_address(settings.host, settings.port)
     from filmjacket.app import open_archive
     from filmjacket.maintenance.sweep import GRACE_SECONDS
 
     with closing(open_archive(settings)) as archive:
-        archive.blobs.check()
         archive.blobs.clear_stage(older_than_seconds=GRACE_SECONDS)
+        try:
+            archive.blobs.check()
+        except OutOfStorage as error:
+            typer.echo(f"Warning: storing is refused until there is room. {error.message}", err=True)
 
 
 def run_server(settings: Settings, on_start: Callable[[], None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from filmjacket.archive.refs import ResourceRef
+from filmjacket.web.refs import ResourceRef
 from filmjacket.errors import UriTooLong
 from filmjacket.web.accept import accept_parameter, parse_accept
 from filmjacket.web.forwarded import base_url, forwarded_origin

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
     from sqlalchemy import Row as ResultRow
 
-    from filmjacket.archive.refs import ResourceRef
     from filmjacket.index.engine import Database
+    from filmjacket.web.refs import ResourceRef
 
 _SPAN = Struct("<QQ")
 

@@ -23,6 +23,9 @@ from filmjacket.web.search_tables import (
     NUMBER_OF_STUDY_RELATED_INSTANCES,
     NUMBER_OF_STUDY_RELATED_SERIES,
     REQUEST_ATTRIBUTES_SEQUENCE,
+    SERIES_INSTANCE_UID,
+    SOP_INSTANCE_UID,
+    STUDY_INSTANCE_UID,
 )
 
 if TYPE_CHECKING:
@@ -92,10 +95,8 @@ _PROMOTED: dict[str, _Promoted] = {
     "00400245": _promoted(Level.SERIES, _Form.MOMENT, "procedure_step_time"),
     NUMBER_OF_SERIES_RELATED_INSTANCES: _promoted(Level.SERIES, _Form.NUMBER, "instance_count"),
     "00080016": _promoted(Level.INSTANCE, _Form.TEXT, "sop_class_uid"),
-    "00080018": _promoted(Level.INSTANCE, _Form.TEXT, "sop_uid"),
     "00200013": _promoted(Level.INSTANCE, _Form.NUMBER, "instance_number"),
 }
-_UID_COLUMNS = {"0020000D": "study_uid", "0020000E": "series_uid"}
 _REQUEST_COLUMNS = {
     "00400009": "request_attributes.scheduled_procedure_step_id",
     "00401001": "request_attributes.requested_procedure_id",
@@ -108,27 +109,25 @@ def condition_of(key: MatchKey, level: Level) -> Condition | None:
         return Condition(_all_of(), level)
     if key.creator or key.kind is MatchKind.CREATOR:
         return None
-    if key.tag in _UID_COLUMNS:
-        return Condition(_compare("in", f"{_TABLES[level]}.{_UID_COLUMNS[key.tag]}", list(key.values)), level)
-    if key.tag == MODALITIES_IN_STUDY:
-        # Some series of the study has the modality.
-        within = _text(key, ("sibling.modality",))
-        return Condition(_within("some-series", within, _TABLES[level]), level)
-    if key.tag == REQUEST_ATTRIBUTES_SEQUENCE:
-        return _request_attributes(key)
+    if key.tag in _PARTICULAR:
+        return _PARTICULAR[key.tag](key, level)
     promoted = _PROMOTED.get(key.tag)
-    if promoted is None:
+    if promoted is None or (key.paired and key.paired not in _PROMOTED):
         return None
     if key.kind is MatchKind.COMBINED:
-        term = (
-            _combined(key, promoted.columns[0], _PROMOTED[key.paired].columns[0]) if key.paired in _PROMOTED else None
-        )
-        return Condition(term, promoted.level) if term else None
-    return Condition(_FORMS[promoted.form](key, promoted.columns), promoted.level)
+        term = _combined(key, promoted.columns[0], _PROMOTED[key.paired].columns[0])
+    else:
+        term = _FORMS[promoted.form](key, promoted.columns)
+    return Condition(term, promoted.level)
 
 
 def _compare(operator: str, column: str, value: object) -> Term:
     return Term((operator, column), (value,))
+
+
+def _present(column: str) -> Term:
+    """The column holds a text: said with a constant, as the indexes over present texts alone say it."""
+    return Term(("present", column))
 
 
 def _all_of(*terms: Term) -> Term:
@@ -177,9 +176,11 @@ def _name(key: MatchKey, columns: tuple[str, ...]) -> Term:
 def _moment(key: MatchKey, columns: tuple[str, ...]) -> Term:
     (column,) = columns
     if key.span is None:
-        return _compare("=", column, key.values[0])
+        return _all_of(_present(column), _compare("=", column, key.values[0]))
     # An absent moment is "", which sorts before all others.
-    bounds = [_compare("!=", column, "") if key.span.first is None else _compare(">=", column, key.span.first)]
+    bounds = [_present(column)]
+    if key.span.first is not None:
+        bounds.append(_compare(">=", column, key.span.first))
     if key.span.last is not None:
         bounds.append(_compare("<=", column, key.span.last))
     return _all_of(*bounds)
@@ -202,11 +203,12 @@ _FORMS: dict[_Form, Callable[[MatchKey, tuple[str, ...]], Term]] = {
 
 def _pattern(column: str, pattern: str) -> Term:
     """Compare with a text or a pattern; an absent text is "" and matches neither (`*` alone is universal)."""
+    present = _present(column)
     if "*" not in pattern and "?" not in pattern:
-        return _compare("=", column, pattern)
+        return _all_of(present, _compare("=", column, pattern))
     prefix = pattern[: min(place for place in (pattern.find("*"), pattern.find("?")) if place >= 0)]
     # The range is what an index can use; LIKE decides within it.
-    bounds = [_compare(">=", column, prefix), *_below_next(column, prefix)] if prefix else [_compare("!=", column, "")]
+    bounds = [present, _compare(">=", column, prefix), *_below_next(column, prefix)] if prefix else [present]
     if pattern.count("*") > _MOST_ASTERISKS:
         narrowed = _all_of(*bounds)
         return Term(narrowed.shape, narrowed.values, exact=False)
@@ -229,7 +231,7 @@ def _combined(key: MatchKey, date: str, time: str) -> Term:
     """PS3.18 8.3.4.1.1 over two columns; the plain range of dates comes first for the index."""
     assert key.span is not None  # noqa: S101 - the query grammar makes no other COMBINED key
     assert key.paired_span is not None  # noqa: S101 - as above
-    terms = [_compare("!=", date, ""), _compare("!=", time, "")]
+    terms = [_present(date), _present(time)]
     for reached, passed, day, hour in (
         (">=", ">", key.span.first, key.paired_span.first),
         ("<=", "<", key.span.last, key.paired_span.last),
@@ -240,8 +242,27 @@ def _combined(key: MatchKey, date: str, time: str) -> Term:
     return _all_of(*terms)
 
 
-def _request_attributes(key: MatchKey) -> Condition | None:
+def _uid(key: MatchKey, level: Level) -> Condition:
+    """The UIDs of study and series are in the table of every level below."""
+    column = "study_uid" if key.tag == STUDY_INSTANCE_UID else "series_uid"
+    return Condition(_compare("in", f"{_TABLES[level]}.{column}", list(key.values)), level)
+
+
+def _sop_instance_uid(key: MatchKey, level: Level) -> Condition:
+    """The study comes first in the key of instances; the table of SOP Instance UIDs knows it."""
+    uids = list(key.values)
+    term = _all_of(_compare("in-study-of", "instances", uids), _compare("in", "instances.sop_uid", uids))
+    return Condition(term, level)
+
+
+def _modalities(key: MatchKey, level: Level) -> Condition:
+    """Some series of the study has the modality."""
+    return Condition(_within("some-series", _text(key, ("sibling.modality",)), _TABLES[level]), level)
+
+
+def _request_attributes(key: MatchKey, level: Level) -> Condition | None:
     """Match within one item (PS3.4 C.2.2.2.6): one row of `request_attributes` is one item."""
+    del level
     keys = [item for item in key.items if item.kind is not MatchKind.UNIVERSAL]
     promoted = [item for item in keys if item.tag in _REQUEST_COLUMNS and item.kind is not MatchKind.SEQUENCE]
     if not promoted:
@@ -249,3 +270,12 @@ def _request_attributes(key: MatchKey) -> Condition | None:
     within = _all_of(*(_text(item, (_REQUEST_COLUMNS[item.tag],)) for item in promoted))
     exists = _within("some-request", within)
     return Condition(Term(exists.shape, exists.values, exists.exact and len(promoted) == len(keys)), Level.SERIES)
+
+
+_PARTICULAR: dict[str, Callable[[MatchKey, Level], Condition | None]] = {
+    STUDY_INSTANCE_UID: _uid,
+    SERIES_INSTANCE_UID: _uid,
+    SOP_INSTANCE_UID: _sop_instance_uid,
+    MODALITIES_IN_STUDY: _modalities,
+    REQUEST_ATTRIBUTES_SEQUENCE: _request_attributes,
+}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import eq, ge, gt, le, lt, ne
+from operator import eq, ge, gt, le, lt
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import and_, bindparam, false, func, literal, or_, select, true
+from sqlalchemy import and_, bindparam, false, func, literal, literal_column, or_, select, true
 
 from filmjacket.dicom.levels import Level
 from filmjacket.index.documents import INSTANCE_COLUMNS, SERIES_COLUMNS, STUDY_COLUMNS
-from filmjacket.index.schema import instances, metadata, odd_studies, request_attributes, series, studies
+from filmjacket.index.schema import instances, metadata, odd_studies, request_attributes, series, sop_instances, studies
+from filmjacket.index.unit import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ _ORDER = {
     ),
 }
 _SIBLING = series.alias("sibling")
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {"=": eq, "!=": ne, ">=": ge, "<=": le, ">": gt, "<": lt}
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {"=": eq, ">=": ge, "<=": le, ">": gt, "<": lt}
 
 ANY_ODD = select(odd_studies.c.study_uid).limit(1)
 
@@ -116,9 +117,17 @@ def _clause(shape: Shape, names: Iterator[str]) -> ColumnElement[bool]:
         row = request_attributes.c
         same = and_(row.study_uid == series.c.study_uid, row.series_uid == series.c.series_uid)
         return select(row.item).where(same, _clause(rest[0], names)).exists()
-    column = _column(rest[0])
+    if operator == "in-study-of":
+        known = select(sop_instances.c.study_uid).where(one_of(sop_instances.c.sop_uid, next(names)))
+        return metadata.tables[rest[0]].c.study_uid.in_(known)
+    return _comparison(operator, _column(rest[0]), names)
+
+
+def _comparison(operator: str, column: ColumnElement[Any], names: Iterator[str]) -> ColumnElement[bool]:
+    if operator == "present":
+        return column != literal_column("''")
     if operator == "in":
-        return column.in_(bindparam(next(names), expanding=True))
+        return one_of(column, next(names))
     if operator == "like":
         return column.like(bindparam(next(names)), escape="\\")
     return _OPERATORS[operator](column, bindparam(next(names)))

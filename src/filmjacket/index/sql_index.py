@@ -28,8 +28,8 @@ if TYPE_CHECKING:
         StoredInstance,
         StoreOutcome,
     )
-    from filmjacket.archive.refs import ResourceRef
     from filmjacket.web.query import SearchQuery
+    from filmjacket.web.refs import ResourceRef
 
 # Callers that share one transaction: enough to spread its sync, few enough not to keep the first one waiting.
 _LARGEST_GROUP = 64

@@ -153,7 +153,6 @@ class LaneSettings(Group):
 
     db: int = Field(default=8, ge=1, le=256, description="Threads for the index.")
     disk: int = Field(default=8, ge=1, le=256, description="Threads for stored files.")
-    cpu: int = Field(default=2, ge=1, le=256, description="Threads for parsing and conversion.")
 
 
 class Settings(BaseSettings):

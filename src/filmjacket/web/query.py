@@ -38,7 +38,7 @@ from filmjacket.web.search_tables import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from filmjacket.archive.refs import ResourceRef
+    from filmjacket.web.refs import ResourceRef
 
 _SECTION = "PS3.18 8.3.4"
 

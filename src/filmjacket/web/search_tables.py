@@ -10,7 +10,7 @@ from filmjacket.dicom.levels import Level
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from filmjacket.archive.refs import ResourceRef
+    from filmjacket.web.refs import ResourceRef
 
 SPECIFIC_CHARACTER_SET = "00080005"
 INSTANCE_AVAILABILITY = "00080056"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from filmjacket.archive.refs import ResourceRef
+from filmjacket.web.refs import ResourceRef
 from filmjacket.cli.demo import what_to_try
 from filmjacket.cli.serve import banner, check_address, prepare, service_url
 from filmjacket.errors import FilmjacketError, OutOfStorage, Unavailable
@@ -55,14 +55,17 @@ def test_a_foreign_address_is_told():
         check_address("192.0.2.1", 8104)
 
 
-def test_preparing_checks_and_creates_the_archive(tmp_path: Path):
+def test_preparing_creates_the_archive_and_warns_of_a_full_disk(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     prepare(Settings(data=tmp_path / "new", port=port))
     assert (tmp_path / "new" / "index.sqlite3").is_file()
-    with pytest.raises(OutOfStorage):
-        prepare(Settings(data=tmp_path / "new", port=port, minimum_free_bytes=1 << 60))
+    assert capsys.readouterr().err == ""
+    prepare(Settings(data=tmp_path / "new", port=port, minimum_free_bytes=1 << 60))
+    assert "storing is refused until there is room" in capsys.readouterr().err
 
 
 @pytest.mark.slow

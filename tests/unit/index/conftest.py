@@ -12,11 +12,11 @@ from pydicom.data import get_testdata_file
 
 from filmjacket.archive.policies import DuplicatePolicy
 from filmjacket.archive.records import BlobRef, Candidate, SearchPage
-from filmjacket.archive.refs import ResourceRef
 from filmjacket.dicom.header import Header, read_header
 from filmjacket.dicom.levels import Level
 from filmjacket.index import SqlIndex, open_index
 from filmjacket.web.query import parse_search
+from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

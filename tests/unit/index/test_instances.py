@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from filmjacket.archive.refs import ResourceRef
 from filmjacket.dicom.header import Layout, PixelLayout
 from filmjacket.dicom.json_model import decode_attributes, encode_attributes
 from filmjacket.errors import NotFound
 from filmjacket.index import rows
+from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
     from .conftest import Archive

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import event
 
-from filmjacket.archive.refs import ResourceRef
 from filmjacket.dicom.levels import Level
-from filmjacket.index.search_sql import condition_of
-from filmjacket.index.search_statements import SearchShape, page
-from filmjacket.web.query import parse_search
+from filmjacket.web.refs import ResourceRef
 from filmjacket.web.search_tables import RETRIEVE_URL, default_return
 
 if TYPE_CHECKING:
@@ -222,35 +220,37 @@ def test_a_combined_range_is_one_interval(archive: Archive) -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "query", "index_name"),
+    ("path", "query", "index_name"),
     [
-        (Level.STUDY, "PatientID=ABC*", "ix_studies_patient_id"),
-        (Level.STUDY, "PatientID=ABC", "ix_studies_patient_id"),
-        (Level.STUDY, "PatientName=DOE*", "ix_studies_patient_name"),
-        (Level.STUDY, "StudyDate=20200101-20200102", "ix_studies_study_date"),
-        (Level.STUDY, "AccessionNumber=A", "ix_studies_accession_number"),
-        (Level.STUDY, "", "ix_studies_study_date"),
-        (Level.INSTANCE, "SOPClassUID=1.2", "ix_instances_sop_class_uid"),
+        ("studies", "PatientID=ABC*", "ix_studies_patient_id"),
+        ("studies", "PatientID=ABC", "ix_studies_patient_id"),
+        ("studies", "PatientName=DOE*", "ix_studies_patient_name"),
+        ("studies", "StudyDate=20200101-20200102", "ix_studies_study_date"),
+        ("studies", "AccessionNumber=A", "ix_studies_accession_number"),
+        ("studies", "", "ix_studies_study_date"),
+        ("studies", "PatientName=*=DOE*", "ix_studies_patient_name_ideographic"),
+        ("studies", "ModalitiesInStudy=CT", "ix_series_modality"),
+        ("series", "SeriesInstanceUID=1.2", "ix_series_series_uid"),
+        ("series", "Modality=CT", "ix_series_modality"),
+        ("series", "PatientID=A", "ix_studies_patient_id"),
+        ("series", "RequestAttributesSequence.RequestedProcedureID=A", "ix_request_attributes_requested_procedure_id"),
+        ("series", "PerformedProcedureStepStartDate=20200101-", "ix_series_procedure_step_date"),
+        ("instances", "SOPClassUID=1.2", "ix_instances_sop_class_uid"),
+        ("instances", "SOPInstanceUID=1.2", "sop_uid"),
+        ("studies/1.2/instances", "", "ix_instances_order"),
     ],
 )
-def test_required_keys_use_an_index(archive: Archive, level: Level, query: str, index_name: str) -> None:
-    parsed = parse_search(level, ResourceRef(), query)
-    conditions = [condition_of(key, level) for key in parsed.keys]
-    known = [condition for condition in conditions if condition is not None]
-    shape = SearchShape(
-        level,
-        (),
-        tuple(condition.term.shape for condition in known),
-        frozenset(condition.level for condition in known),
-        odd=False,
-        documents=False,
-    )
-    values = [value for condition in known for value in condition.term.values]
-    parameters = {f"p{number}": value for number, value in enumerate(values)}
-    with archive.index._database.reading() as connection:
-        statement = page(shape).params(**parameters, page_limit=10, page_offset=0)
-        compiled: Any = statement.compile(connection, compile_kwargs={"render_postcompile": True})
-        bound = tuple(compiled.params[name] for name in compiled.positiontup)
-        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", bound)
-        plan = "\n".join(row[3] for row in rows)
+def test_required_keys_use_an_index(archive: Archive, path: str, query: str, index_name: str) -> None:
+    engine = archive.index._database._reader
+    statements: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
+        statements.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    archive.search(path, query)
+    event.remove(engine, "before_cursor_execute", note)
+    statement, parameters = next(one for one in statements if "ORDER BY" in one[0])
+    with engine.connect() as connection:
+        plan = "\n".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters))
     assert index_name in plan

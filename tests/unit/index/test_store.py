@@ -9,8 +9,8 @@ import pytest
 
 from filmjacket.archive.policies import DuplicatePolicy
 from filmjacket.archive.records import BlobRef, Place, StoreOutcome, StoreResult
-from filmjacket.archive.refs import ResourceRef
 from filmjacket.errors import Unavailable
+from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from filmjacket.archive.refs import ResourceRef
 from filmjacket.dicom.levels import Level
 from filmjacket.web.matching import matches, matches_all, wildcard_expression
 from filmjacket.web.person_names import fold_name
 from filmjacket.web.query import parse_search
+from filmjacket.web.refs import ResourceRef
 
 
 def does_match(query: str, attributes: dict[str, Any]) -> bool:
@@ -48,7 +48,6 @@ def element(vr: str, *values: Any) -> dict[str, Any]:
         ("PatientID=A%25*", "LO", ["ABC"], False),
         ("PatientID=a*", "LO", ["ABC"], False),
         ("PatientID=*1*2", "LO", ["A1B2C2"], True),
-        ("PatientID=A*\tB", "LO", ["A"], None),
         # Multi-valued: any value (fact sheet 4.2).
         ("ImageType=AXIAL", "CS", ["ORIGINAL", None, "AXIAL"], True),
         ("ImageType=ORIGINAL%5CAXIAL", "CS", ["ORIGINAL", "AXIAL"], False),
@@ -87,14 +86,7 @@ def element(vr: str, *values: Any) -> dict[str, Any]:
         ("AcquisitionDateTime=2006", "DT", ["nonsense"], False),
     ],
 )
-def test_one_attribute(query: str, vr: str, values: list[Any], expected: bool | None) -> None:
-    if expected is None:
-        with pytest.raises(ValueError, match="control"):
-            try:
-                does_match(query, {})
-            except Exception as error:
-                raise ValueError(str(error)) from error
-        return
+def test_one_attribute(query: str, vr: str, values: list[Any], expected: bool) -> None:
     (key,) = parse_search(Level.INSTANCE, ResourceRef(), query).keys
     assert matches({key.tag: element(vr, *values)}, key) is expected
     if expected and values:

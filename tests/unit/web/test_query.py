@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from filmjacket.archive.refs import ResourceRef
 from filmjacket.dicom.levels import Level
 from filmjacket.errors import BadRequest, FilmjacketError, UriTooLong
 from filmjacket.web import status
 from filmjacket.web.matching import MatchKind
 from filmjacket.web.query import MAXIMUM_PARAMETERS, MAXIMUM_QUERY_LENGTH, SearchQuery, parse_search
+from filmjacket.web.refs import ResourceRef
 from filmjacket.web.search_tables import default_return
 
 STUDY, SERIES, INSTANCE = Level.STUDY, Level.SERIES, Level.INSTANCE
@@ -128,11 +128,7 @@ REFUSED = [
     (STUDY, "PatientIDs=1", "PatientIDs"),
     (STUDY, "SeriesNumber=1", "SeriesNumber"),
     (STUDY, "Rows=1", "Rows"),
-    (
-        STUDY,
-        "RequestAttributesSequence.ScheduledProcedureStepID=1",
-        "RequestAttributesSequence.ScheduledProcedureStepID",
-    ),
+    (STUDY, "RequestAttributesSequence.00400009=1", "RequestAttributesSequence.00400009"),
     (SERIES, "InstanceNumber=1", "InstanceNumber"),
     (SERIES, "RequestAttributesSequence=1", "RequestAttributesSequence"),
     (SERIES, "Modality.PatientID=1", "Modality.PatientID"),

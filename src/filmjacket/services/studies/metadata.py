@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from filmjacket.archive.ports import Index
     from filmjacket.archive.records import InstanceMetadata
-    from filmjacket.archive.refs import ResourceRef
+    from filmjacket.web.refs import ResourceRef
     from filmjacket.web.accept import Preferences
 
 JSON = "application/dicom+json"

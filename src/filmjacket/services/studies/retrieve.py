@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from filmjacket.archive.ports import Blobs, Index
     from filmjacket.archive.records import StoredInstance
-    from filmjacket.archive.refs import ResourceRef
+    from filmjacket.web.refs import ResourceRef
     from filmjacket.web.accept import Preferences
     from filmjacket.web.negotiate import InstancePlan, Representation
 

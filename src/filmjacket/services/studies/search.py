@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from filmjacket.archive.refs import ResourceRef
+from filmjacket.web.refs import ResourceRef
 from filmjacket.dicom.json_model import encode_attributes
 from filmjacket.dicom.xml_model import encode_native
 from filmjacket.services.studies.download import Download, Part, multi_part
