@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
 from filmjacket.errors import OutOfStorage, Unavailable
@@ -27,6 +28,8 @@ _T = TypeVar("_T")
 
 # Reading connections; more callers than this wait for one. The lanes of the server are narrower.
 _READERS = 16
+# How long a reader waits for a connection before it is told that there is none.
+_POOL_SECONDS = 10.0
 _BUSY_MILLISECONDS = 10_000
 _ATTEMPTS = 6
 # Serialisation failure and deadlock (SQL state), and SQLite's wording for another writer.
@@ -53,14 +56,15 @@ class Database:
         parsed = make_url(url)
         self.embedded = parsed.get_backend_name() == "sqlite"
         options: dict[str, Any] = {"hide_parameters": True, "poolclass": QueuePool, "max_overflow": 0}
+        options["pool_timeout"] = _POOL_SECONDS
         if self.embedded:
             options["connect_args"] = {"check_same_thread": False, "timeout": _BUSY_MILLISECONDS / 1000}
         self._reader = create_engine(parsed, pool_size=_READERS, **options)
         self._writer = self._reader
         if self.embedded:
             self._writer = create_engine(parsed, pool_size=1, **options)
-            _prepare_sqlite(self._writer, begin="BEGIN IMMEDIATE", cache_kibibytes=32_768)
-            _prepare_sqlite(self._reader, begin="BEGIN", cache_kibibytes=4_096)
+            _prepare_sqlite(self._writer, writes=True, cache_kibibytes=32_768)
+            _prepare_sqlite(self._reader, writes=False, cache_kibibytes=4_096)
 
     @contextmanager
     def reading(self) -> Generator[Connection]:
@@ -68,8 +72,10 @@ class Database:
         try:
             with self._reader.connect() as connection:
                 yield connection
-        except OperationalError as error:
+        except DBAPIError as error:
             raise _translated(error) from error
+        except PoolTimeoutError as error:
+            raise Unavailable("The index has more readers than connections.") from error
 
     def write(self, unit: Callable[[Connection], _T]) -> _T:
         """Run one unit of work in a durable transaction, again when another writer came first."""
@@ -91,7 +97,7 @@ class Database:
         self._reader.dispose()
 
 
-def _prepare_sqlite(engine: Engine, *, begin: str, cache_kibibytes: int) -> None:
+def _prepare_sqlite(engine: Engine, *, writes: bool, cache_kibibytes: int) -> None:
     def on_connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - an untyped driver connection
         # The driver's own transactions would start too late for a consistent read, and never IMMEDIATE.
         connection.isolation_level = None
@@ -99,8 +105,12 @@ def _prepare_sqlite(engine: Engine, *, begin: str, cache_kibibytes: int) -> None
             connection.execute(f"PRAGMA {name}={value}")
 
     def on_begin(connection: Connection) -> None:
-        # Straight to the driver: this is on the path of every statement.
-        connection.connection.driver_connection.execute(begin)  # pyright: ignore[reportOptionalMemberAccess] - open
+        if writes:
+            # May find another writer, which is an error like those of statements.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            # Takes no lock and cannot fail; straight to the driver, for it is on the path of every search.
+            connection.connection.driver_connection.execute("BEGIN")  # pyright: ignore[reportOptionalMemberAccess] - open
 
     event.listen(engine, "connect", on_connect)
     event.listen(engine, "begin", on_begin)
@@ -118,6 +128,6 @@ def _state_of(error: DBAPIError) -> str:
 def _translated(error: DBAPIError) -> Exception:
     if "database or disk is full" in str(error.orig) or _state_of(error) in _FULL_STATES:
         return OutOfStorage("The index has no space left.")
-    if isinstance(error, OperationalError):
-        return Unavailable("The index does not answer.")
-    return error
+    # The rest of the family is the database's own trouble: no file, no connection, a damaged page.
+    ours = isinstance(error, (DataError, IntegrityError, ProgrammingError)) or not isinstance(error, DatabaseError)
+    return error if ours else Unavailable("The index does not answer.")

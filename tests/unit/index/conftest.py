@@ -46,8 +46,16 @@ def ct_header() -> Header:
     return read_header(Path(str(get_testdata_file("CT_small.dcm"))).read_bytes())
 
 
+@pytest.fixture(scope="session")
+def empty_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("empty") / "index.db"
+    open_index(f"sqlite:///{path}").close()
+    return path
+
+
 @pytest.fixture
-def index(tmp_path: Path) -> Iterator[SqlIndex]:
+def index(tmp_path: Path, empty_index: Path) -> Iterator[SqlIndex]:
+    (tmp_path / "index.db").write_bytes(empty_index.read_bytes())
     opened = open_index(f"sqlite:///{tmp_path / 'index.db'}", maximum_results=50)
     yield opened
     opened.close()

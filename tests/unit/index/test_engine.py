@@ -1,0 +1,106 @@
+"""What a database's errors become."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import text
+
+from filmjacket.errors import Unavailable
+from filmjacket.index import engine
+from filmjacket.index.engine import Database
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+
+def test_a_writer_waits_its_turn_and_then_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_BUSY_MILLISECONDS", 1)
+    monkeypatch.setattr(engine, "_ATTEMPTS", 2)
+    monkeypatch.setattr(engine, "_SQLITE_PRAGMAS", (("journal_mode", "WAL"),))
+    database = Database(f"sqlite:///{tmp_path / 'a.db'}")
+    database.write(lambda connection: connection.execute(text("CREATE TABLE t (x)")))
+    other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable):
+        database.write(lambda connection: connection.execute(text("INSERT INTO t VALUES (1)")))
+    other.execute("ROLLBACK")
+    other.close()
+    database.write(lambda connection: connection.execute(text("INSERT INTO t VALUES (1)")))
+    database.close()
+
+
+def test_a_conflict_is_tried_again(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'a.db'}")
+    tries: list[int] = []
+
+    def unit(connection: Connection) -> str:
+        tries.append(1)
+        if len(tries) < 3:
+            # What SQLite says when another process writes; SQLAlchemy wraps what its driver raises.
+            from sqlalchemy.exc import OperationalError
+
+            raise OperationalError("", {}, sqlite3.OperationalError("database is locked"))
+        return "written"
+
+    assert database.write(unit) == "written"
+    assert len(tries) == 3
+    database.close()
+
+
+def test_a_failed_unit_leaves_nothing(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'a.db'}")
+    database.write(lambda connection: connection.execute(text("CREATE TABLE t (x)")))
+
+    def unit(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO t VALUES (1)"))
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 - any error of the unit itself
+        database.write(unit)
+    with database.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM t")).scalar() == 0
+    database.close()
+
+
+def test_a_reader_sees_one_state(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'a.db'}")
+    database.write(lambda connection: connection.execute(text("CREATE TABLE t (x)")))
+    count = text("SELECT count(*) FROM t")
+    with database.reading() as connection:
+        assert connection.execute(count).scalar() == 0
+        database.write(lambda writer: writer.execute(text("INSERT INTO t VALUES (1)")))
+        assert connection.execute(count).scalar() == 0
+    with database.reading() as connection:
+        assert connection.execute(count).scalar() == 1
+    database.close()
+
+
+def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "a.db").write_bytes(b"no database at all " * 100)
+    database = Database(f"sqlite:///{tmp_path / 'a.db'}")
+    with pytest.raises(Unavailable), database.reading() as connection:
+        connection.execute(text("SELECT 1"))
+    with pytest.raises(Unavailable):
+        database.write(lambda connection: connection.execute(text("SELECT 1")))
+
+
+def test_readers_that_find_no_connection_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_READERS", 1)
+    monkeypatch.setattr(engine, "_POOL_SECONDS", 0.05)
+    database = Database(f"sqlite:///{tmp_path / 'a.db'}")
+    with database.reading(), pytest.raises(Unavailable), database.reading():
+        pass
+    database.close()
+
+
+def test_errors_hold_no_parameters(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'a.db'}")
+    with pytest.raises(Exception) as caught, database.reading() as connection:  # noqa: PT011 - whatever is raised
+        connection.execute(text("SELECT * FROM nothing WHERE x = :name"), {"name": "DOE^JANE"})
+    assert "DOE" not in f"{caught.value} {caught.value.__cause__}"
+    database.close()
