@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING
 import typer.main
 
 import filmjacket
-from filmjacket.web.refs import ResourceRef
 from filmjacket.cli.main import app
 from filmjacket.dicom import dictionary, inflate, inline_rule, limits, transfer_syntaxes
 from filmjacket.dicom.levels import Level
@@ -36,6 +35,7 @@ from filmjacket.settings import reference_page
 from filmjacket.web import negotiate, status
 from filmjacket.web.accept import parse_accept
 from filmjacket.web.query import parse_search
+from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -103,8 +103,11 @@ def start_server(data: Path, *, port: int | None = None, kind: str = "granian", 
     port = port or free_port()
     command = [sys.executable, "-m", "filmjacket", "serve", "--data", str(data), "--port", str(port), "--server", kind]
     process = subprocess.Popen(
-        command, env={**os.environ, **environment}, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=(data.parent / "server.log").open("ab"),
+        command,
+        env={**os.environ, **environment},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=(data.parent / "server.log").open("ab"),
     )
     server = Server(data, port, process)
     deadline = time.monotonic() + 40

@@ -20,9 +20,7 @@ class FilmjacketError(Exception):
     status: ClassVar[int] = 500
     reason_code: ClassVar[str] = "internal-error"
 
-    def __init__(
-        self, message: str, *, section: str = "", offender: str = "", accepted: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, message: str, *, section: str = "", offender: str = "", accepted: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.section = section

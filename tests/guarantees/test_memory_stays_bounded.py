@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import pydicom
 import pytest
 from pydicom.uid import generate_uid
-
 from tests.conftest import BASE, Server
 from tests.samples import sample
 
@@ -101,7 +100,9 @@ def test_large_instance_goes_in_and_out(server: Server) -> None:
     assert post(server, big_file(header, INSTANCE_FRAMES), "application/dicom") == 200
     path = f"/studies/{study}/series/{series}/instances/{instance}"
     assert digest_of(server, path, "application/dicom") == (
-        200, len(header) + INSTANCE_FRAMES * len(FRAME), expected.hexdigest()
+        200,
+        len(header) + INSTANCE_FRAMES * len(FRAME),
+        expected.hexdigest(),
     )
     status, length, _ = digest_of(server, f"{path}/bulkdata/7FE00010", "application/octet-stream")
     assert (status, length) == (200, INSTANCE_FRAMES * len(FRAME))

@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tests.conftest import BASE, Server, start_server
 from tests.samples import instance_path, multipart, series, uids
 
@@ -84,7 +83,8 @@ def test_kill_at_random_moments_of_storing(tmp_path: Path) -> None:
         server = start_server(data)
         files = [series(40) for _ in range(WRITERS)]
         writers = [
-            Writer(server.port, some, group) for some, group in zip(files, chance.choices([1, 3, 10], k=WRITERS), strict=True)
+            Writer(server.port, some, group)
+            for some, group in zip(files, chance.choices([1, 3, 10], k=WRITERS), strict=True)
         ]
         for some in files:
             sent |= digests_by_uid(some)
@@ -124,9 +124,13 @@ def test_what_is_stored_survives_a_restart_and_can_be_stored_again(tmp_path: Pat
 def test_full_disk_answers_507_and_loses_nothing(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], capture_output=True, text=True, check=False
-    ) if shutil.which("mount") else None
+    mounted = (
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], capture_output=True, text=True, check=False
+        )
+        if shutil.which("mount")
+        else None
+    )
     if mounted is None or mounted.returncode:
         pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip() if mounted else 'no mount'}")
     try:

@@ -13,7 +13,6 @@ from sqlalchemy import delete
 
 from filmjacket.archive.policies import DuplicatePolicy
 from filmjacket.archive.records import BlobRef, Candidate
-from filmjacket.web.refs import ResourceRef
 from filmjacket.dicom.header import Layout
 from filmjacket.dicom.levels import Level
 from filmjacket.errors import BadRequest
@@ -21,6 +20,7 @@ from filmjacket.index import SqlIndex, open_index
 from filmjacket.index.schema import metadata
 from filmjacket.web.matching import matches_all
 from filmjacket.web.query import SearchQuery, parse_search
+from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

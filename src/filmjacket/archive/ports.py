@@ -22,8 +22,8 @@ if TYPE_CHECKING:
         StoredInstance,
         StoreOutcome,
     )
-    from filmjacket.web.refs import ResourceRef
     from filmjacket.web.query import SearchQuery
+    from filmjacket.web.refs import ResourceRef
 
 
 class Index(Protocol):

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from filmjacket.app import Archive
-    from filmjacket.web.refs import ResourceRef
     from filmjacket.settings import Settings
+    from filmjacket.web.refs import ResourceRef
 
 FILES = (
     "CT_small.dcm",
@@ -110,9 +110,9 @@ def what_to_try(settings: Settings, instance: ResourceRef) -> str:
 
 def instance_to_try(archive: Archive) -> ResourceRef:
     """An instance to retrieve: of a CT if there is one."""
-    from filmjacket.web.refs import ResourceRef
     from filmjacket.dicom.levels import Level
     from filmjacket.web.query import parse_search
+    from filmjacket.web.refs import ResourceRef
 
     for query in ("ModalitiesInStudy=CT&limit=1", "limit=1"):
         for match in archive.index.search(parse_search(Level.STUDY, ResourceRef(), query)).matches:

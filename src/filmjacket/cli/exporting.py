@@ -43,8 +43,8 @@ def export(
         raise FilmjacketError("--instance needs --series, and --series needs --study.", offender="--study")
     settings = settings_from(config, data=data)
     from filmjacket.app import open_archive
-    from filmjacket.web.refs import ResourceRef
     from filmjacket.cli.folder_export import ExportFate, export_instances
+    from filmjacket.web.refs import ResourceRef
 
     written = skipped = size = 0
     damaged: list[str] = []

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from filmjacket.web.refs import ResourceRef
 from filmjacket.dicom.levels import Level
 from filmjacket.dicom.uids import is_tolerable_uid
 from filmjacket.errors import FilmjacketError, OutOfStorage, Unavailable
 from filmjacket.web.query import parse_search
+from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

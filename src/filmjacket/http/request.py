@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from filmjacket.web.refs import ResourceRef
 from filmjacket.errors import UriTooLong
 from filmjacket.web.accept import accept_parameter, parse_accept
 from filmjacket.web.forwarded import base_url, forwarded_origin
+from filmjacket.web.refs import ResourceRef
 from filmjacket.web.targets import parse_uid
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from filmjacket.dicom.json_model import encode_attributes
 from filmjacket.dicom.xml_model import encode_native
 from filmjacket.errors import FilmjacketError, TooLarge
 from filmjacket.http.request import base_url_of, context_of, preferences_of, raw_query, ref_of
-from filmjacket.http.responses import DownloadResponse, begin, start_download
+from filmjacket.http.responses import Conditions, DownloadResponse, begin, start_download
 from filmjacket.services.studies.bulkdata import retrieve_bulk_data
 from filmjacket.services.studies.frames import retrieve_frames
 from filmjacket.services.studies.metadata import retrieve_metadata
@@ -53,7 +53,7 @@ def searching(level: Level) -> Endpoint:
 
         def work() -> tuple[SearchAnswer, DownloadResponse]:
             answer = search(context.index, query, preferences, base_url)
-            return answer, DownloadResponse(begin(answer.download), context.lanes)
+            return answer, DownloadResponse(begin(answer.download, Conditions()), context.lanes)
 
         answer, response = await context.lanes.db(work)
         if answer.matches == 0 and context.settings.edition < "2025":
@@ -78,14 +78,14 @@ async def retrieve(request: Request) -> Response:
         preferences_of(request),
         base_url_of(request),
     )
-    return await start_download(context.lanes, function)
+    return await start_download(context.lanes, request, function)
 
 
 async def metadata(request: Request) -> Response:
     """Retrieve Metadata (10.4.1.1.2)."""
     context = context_of(request)
     function = partial(retrieve_metadata, context.index, ref_of(request), preferences_of(request), base_url_of(request))
-    return await start_download(context.lanes, function)
+    return await start_download(context.lanes, request, function)
 
 
 async def frames(request: Request) -> Response:
@@ -101,7 +101,7 @@ async def frames(request: Request) -> Response:
         preferences_of(request),
         base_url_of(request),
     )
-    return await start_download(context.lanes, function)
+    return await start_download(context.lanes, request, function)
 
 
 async def bulk_data(request: Request) -> Response:
@@ -117,7 +117,7 @@ async def bulk_data(request: Request) -> Response:
         preferences_of(request),
         base_url_of(request),
     )
-    return await start_download(context.lanes, function)
+    return await start_download(context.lanes, request, function)
 
 
 async def store(request: Request) -> Response:

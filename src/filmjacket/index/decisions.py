@@ -10,7 +10,7 @@ from sqlalchemy import select
 from filmjacket.archive.policies import DuplicatePolicy
 from filmjacket.archive.records import BlobRef, Place, StoreOutcome, StoreResult
 from filmjacket.index.schema import instances, sop_instances
-from filmjacket.index.unit import one_of, portions, select_keys
+from filmjacket.index.unit import one_of, portions, run, select_keys
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -59,7 +59,7 @@ def find_present(connection: Connection, sop_uids: set[str]) -> dict[str, Presen
     present: dict[str, Present] = {}
     for some in portions(sorted(study_of)):
         parameters = {"keys": some, "studies": sorted({study_of[uid] for uid in some})}
-        for row in connection.execute(_PRESENT_BY_SOP, parameters):
+        for row in run(connection, _PRESENT_BY_SOP, parameters):
             blob = BlobRef(row.blob_key, row.blob_size, bytes(row.blob_sha256).hex())
             present[row.sop_uid] = Present(row.study_uid, row.series_uid, blob)
     return present

@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, select
 from filmjacket.index.instances import documents_of
 from filmjacket.index.rows import unpack_document
 from filmjacket.index.schema import instances, series, studies
-from filmjacket.index.unit import one_of, portions, select_keys
+from filmjacket.index.unit import one_of, portions, run, select_keys
 from filmjacket.web.search_tables import (
     AVAILABLE_TRANSFER_SYNTAX_UID,
     INSTANCE_AVAILABILITY,
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection
-    from sqlalchemy import Row as ResultRow
 
     from filmjacket.dicom.attributes import Attributes, Element
+    from filmjacket.index.unit import Record
 
 SOP_CLASS_UID = "00080016"
 STUDY_COLUMNS = (
@@ -71,13 +71,15 @@ _ONLINE: Element = {"vr": "CS", "Value": ["ONLINE"]}
 # Parents kept at a time while candidates stream by in the order of their studies.
 _REMEMBERED = 256
 
+_MEMBERS_AT_ONCE = 50
+
 _EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 # Stored forms that are handed out in Explicit VR Little Endian and never as they are (PS3.18 8.7.3.5).
 _CONVERTED = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.2"})
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 
 
-def study_document(row: ResultRow[*tuple[Any, ...]]) -> Attributes:
+def study_document(row: Record) -> Attributes:
     """Return a study as a data set."""
     document = _loads(row.attributes)
     document[STUDY_INSTANCE_UID] = _uid(row.study_uid)
@@ -89,7 +91,7 @@ def study_document(row: ResultRow[*tuple[Any, ...]]) -> Attributes:
     return document
 
 
-def series_document(row: ResultRow[*tuple[Any, ...]]) -> Attributes:
+def series_document(row: Record) -> Attributes:
     """Return a series, without what it has from its study, as a data set."""
     document = _loads(row.attributes)
     document[SERIES_INSTANCE_UID] = _uid(row.series_uid)
@@ -98,7 +100,7 @@ def series_document(row: ResultRow[*tuple[Any, ...]]) -> Attributes:
     return document
 
 
-def instance_document(row: ResultRow[*tuple[Any, ...]], stored: bytes) -> Attributes:
+def instance_document(row: Record, stored: bytes) -> Attributes:
     """Return an instance as a data set; `stored` is its summary or its whole metadata."""
     document = _loads(stored)
     document[SOP_CLASS_UID] = _uid(row.sop_class_uid)
@@ -136,14 +138,14 @@ class Documents:
             return
         for some in portions(sorted(set(keys))):
             parameters = {"studies": sorted({study for study, _ in some}), "keys": [uid for _, uid in some]}
-            for row in self._connection.execute(_SERIES, parameters):
+            for row in run(self._connection, _SERIES, parameters):
                 self._series[row.study_uid, row.series_uid] = series_document(row)
 
     def study(self, study_uid: str) -> Attributes:
         """Return the data set of a study."""
         if study_uid not in self._studies:
             _shrink(self._studies)
-            row = self._connection.execute(_STUDIES, {"keys": [study_uid]}).one()
+            row = run(self._connection, _STUDIES, {"keys": [study_uid]})[0]
             self._studies[study_uid] = study_document(row)
         return self._studies[study_uid]
 
@@ -152,7 +154,7 @@ class Documents:
         key = (study_uid, series_uid)
         if key not in self._series:
             _shrink(self._series)
-            row = self._connection.execute(_SERIES, {"studies": [study_uid], "keys": [series_uid]}).one()
+            row = run(self._connection, _SERIES, {"studies": [study_uid], "keys": [series_uid]})[0]
             self._series[key] = series_document(row)
         return self._series[key]
 
@@ -164,14 +166,15 @@ class Documents:
         """Yield the instances of a study or series as stored."""
         statement = _STUDY_METADATA if series_uid is None else _SERIES_METADATA
         parameters = {"study_uid": study_uid, "series_uid": series_uid}
-        for (stream,) in self._connection.execution_options(yield_per=50).execute(statement, parameters):
+        rows = self._connection.execute(statement, parameters, execution_options={"yield_per": _MEMBERS_AT_ONCE})
+        for (stream,) in rows:
             yield _loads(unpack_document(stream))
 
     def transfer_syntaxes(self, study_uid: str, series_uid: str | None) -> Element:
         """Return AvailableTransferSyntaxUID over the instances of a study or series."""
         statement = _STUDY_SYNTAXES if series_uid is None else _SERIES_SYNTAXES
-        found = self._connection.execute(statement, {"study_uid": study_uid, "series_uid": series_uid})
-        return available_transfer_syntaxes(tuple(sorted(found.scalars())))
+        found = run(self._connection, statement, {"study_uid": study_uid, "series_uid": series_uid})
+        return available_transfer_syntaxes(tuple(sorted(row.transfer_syntax for row in found)))
 
 
 def _loads(document: bytes) -> Attributes:

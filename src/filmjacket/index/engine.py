@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import create_engine, event, make_url
-from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
@@ -60,6 +60,7 @@ class Database:
         if self.embedded:
             options["connect_args"] = {"check_same_thread": False, "timeout": _BUSY_MILLISECONDS / 1000}
         self._reader = create_engine(parsed, pool_size=_READERS, **options)
+        self._driver_error: type[Exception] = self._reader.dialect.loaded_dbapi.Error
         self._writer = self._reader
         if self.embedded:
             self._writer = create_engine(parsed, pool_size=1, **options)
@@ -70,9 +71,9 @@ class Database:
     def reading(self) -> Generator[Connection]:
         """Give a connection whose statements all see the same state."""
         try:
-            with self._reader.connect() as connection:
+            with self._reader.begin() as connection:
                 yield connection
-        except DBAPIError as error:
+        except (DBAPIError, self._driver_error) as error:
             raise _translated(error) from error
         except PoolTimeoutError as error:
             raise Unavailable("The index has more readers than connections.") from error
@@ -83,7 +84,7 @@ class Database:
             try:
                 with self._writer.begin() as connection:
                     return unit(connection)
-            except DBAPIError as error:
+            except (DBAPIError, self._driver_error) as error:
                 if not _is_conflict(error):
                     raise _translated(error) from error
                 if attempt + 1 == _ATTEMPTS:
@@ -116,18 +117,28 @@ def _prepare_sqlite(engine: Engine, *, writes: bool, cache_kibibytes: int) -> No
     event.listen(engine, "begin", on_begin)
 
 
-def _is_conflict(error: DBAPIError) -> bool:
-    text = str(error.orig)
-    return _state_of(error) in _RETRIABLE_STATES or "database is locked" in text or "database is busy" in text
+def _is_conflict(error: Exception) -> bool:
+    cause = _cause_of(error)
+    text = str(cause)
+    return _state_of(cause) in _RETRIABLE_STATES or "database is locked" in text or "database is busy" in text
 
 
-def _state_of(error: DBAPIError) -> str:
-    return str(getattr(error.orig, "sqlstate", ""))
+def _cause_of(error: Exception) -> BaseException:
+    """Return the driver's error: the one itself, or what SQLAlchemy wrapped."""
+    return (error.orig or error) if isinstance(error, DBAPIError) else error
 
 
-def _translated(error: DBAPIError) -> Exception:
-    if "database or disk is full" in str(error.orig) or _state_of(error) in _FULL_STATES:
+def _state_of(cause: BaseException) -> str:
+    return str(getattr(cause, "sqlstate", ""))
+
+
+def _translated(error: Exception) -> Exception:
+    cause = _cause_of(error)
+    if "database or disk is full" in str(cause) or _state_of(cause) in _FULL_STATES:
         return OutOfStorage("The index has no space left.")
-    # The rest of the family is the database's own trouble: no file, no connection, a damaged page.
-    ours = isinstance(error, (DataError, IntegrityError, ProgrammingError)) or not isinstance(error, DatabaseError)
-    return error if ours else Unavailable("The index does not answer.")
+    # Every driver names its errors as PEP 249 does. The rest of the family is the database's own trouble: no file,
+    # no connection, a damaged page.
+    family = {base.__name__ for base in type(cause).__mro__}
+    if "DatabaseError" not in family or family & {"DataError", "IntegrityError", "ProgrammingError"}:
+        return error
+    return Unavailable("The index does not answer.")

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from filmjacket.index import rows
 from filmjacket.index.schema import instances, series, studies
-from filmjacket.index.unit import one_of, portions, select_keys
+from filmjacket.index.unit import one_of, portions, run, select_keys
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
@@ -39,6 +39,9 @@ _SERIES_BY_UID = select(
     series.c.modality,
     series.c.attributes,
 ).where(one_of(series.c.study_uid, "studies"), one_of(series.c.series_uid))
+# Instances read at a time while a study is built anew.
+_AT_ONCE = 50
+
 _MODALITIES_BY_STUDY = select(series.c.study_uid, series.c.modality).where(one_of(series.c.study_uid))
 
 
@@ -101,7 +104,7 @@ def load_series(connection: Connection, keys: set[tuple[str, str]]) -> dict[tupl
     found: dict[tuple[str, str], Entity] = {}
     for some in portions(sorted(keys)):
         parameters = {"keys": [uid for _, uid in some], "studies": sorted({study for study, _ in some})}
-        for row in connection.execute(_SERIES_BY_UID, parameters):
+        for row in run(connection, _SERIES_BY_UID, parameters):
             # The lists cross: a Series Instance UID that two studies share is filtered here.
             if (row.study_uid, row.series_uid) in keys:
                 found[row.study_uid, row.series_uid] = Entity(
@@ -119,7 +122,8 @@ def rebuild(connection: Connection, entity: Entity, condition: ColumnElement[boo
     """Build the attributes of a study or series from the instances it has, in the order of their UIDs."""
     entity.source_sop_uid = ""
     statement = select(instances.c.sop_uid, instances.c.metadata).where(condition)
-    for row in connection.execute(statement.order_by(instances.c.sop_uid)):
+    found = connection.execute(statement.order_by(instances.c.sop_uid), execution_options={"yield_per": _AT_ONCE})
+    for row in found:
         document = cast("Attributes", orjson.loads(rows.unpack_document(row.metadata)))
         entity.take(row.sop_uid, rows.select(document, tags), replaces=False)
 

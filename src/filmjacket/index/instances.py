@@ -13,15 +13,15 @@ from filmjacket.dicom.header import Layout
 from filmjacket.errors import NotFound
 from filmjacket.index.rows import unpack_document
 from filmjacket.index.schema import FRAMES_PER_CHUNK, SPAN_BYTES, frame_chunks, instances, series
-from filmjacket.index.unit import one_of, portions, select_keys
+from filmjacket.index.unit import one_of, portions, run, select_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection, Select
-    from sqlalchemy import Row as ResultRow
 
     from filmjacket.index.engine import Database
+    from filmjacket.index.unit import Record
     from filmjacket.web.refs import ResourceRef
 
 _SPAN = Struct("<QQ")
@@ -66,7 +66,7 @@ _SOURCES = select(instances.c.blob_sha256).where(one_of(instances.c.blob_sha256)
 def find_instances(connection: Connection, ref: ResourceRef) -> list[StoredInstance]:
     """Return every instance below a reference in retrieval order."""
     statement = _below("record", given=_given(ref))
-    return [_stored(row) for row in connection.execute(statement, _parameters(ref))]
+    return [_stored(row) for row in run(connection, statement, _parameters(ref))]
 
 
 def find_frame_spans(connection: Connection, instance: StoredInstance, frames: Sequence[int]) -> list[tuple[int, int]]:
@@ -75,7 +75,7 @@ def find_frame_spans(connection: Connection, instance: StoredInstance, frames: S
     chunks: dict[int, bytes] = {}
     for some in portions(wanted):
         parameters = {"study_uid": instance.study_uid, "sop_uid": instance.sop_uid, "keys": some}
-        chunks.update((row.chunk, row.spans) for row in connection.execute(_CHUNKS, parameters))
+        chunks.update((row.chunk, row.spans) for row in run(connection, _CHUNKS, parameters))
     spans: list[tuple[int, int]] = []
     for number in frames:
         chunk, place = divmod(number - 1, FRAMES_PER_CHUNK)
@@ -95,14 +95,13 @@ def metadata_batches(database: Database, ref: ResourceRef, batch: int) -> Iterat
     if ref.instance is not None:
         with database.reading() as connection:
             statement = _below("document", given=_given(ref))
-            found = [_document(row) for row in connection.execute(statement, _parameters(ref))]
+            found = [_document(row) for row in run(connection, statement, _parameters(ref))]
         if found:
             yield found
         return
     with database.reading() as connection:
         ordered = [
-            (row.study_uid, row.sop_uid)
-            for row in connection.execute(_below("key", given=_given(ref)), _parameters(ref))
+            (row.study_uid, row.sop_uid) for row in run(connection, _below("key", given=_given(ref)), _parameters(ref))
         ]
     for start in range(0, len(ordered), batch):
         some = ordered[start : start + batch]
@@ -122,7 +121,7 @@ def blob_batches(database: Database, batch: int) -> Iterator[list[tuple[str, Blo
     while True:
         parameters = {"after_study": after[0], "after_sop": after[1], "batch": batch}
         with database.reading() as connection:
-            found = connection.execute(_BLOBS, parameters).all()
+            found = run(connection, _BLOBS, parameters)
         if not found:
             return
         yield [(row.sop_uid, _blob(row)) for row in found]
@@ -173,13 +172,13 @@ def _below(what: str, *, given: tuple[bool, bool, bool]) -> Select[*tuple[Any, .
     )
 
 
-def _documents(connection: Connection, keys: Sequence[tuple[str, str]]) -> Iterator[ResultRow[*tuple[Any, ...]]]:
+def _documents(connection: Connection, keys: Sequence[tuple[str, str]]) -> Iterator[Record]:
     for some in portions(keys):
         parameters = {"studies": sorted({study for study, _ in some}), "keys": [uid for _, uid in some]}
-        yield from connection.execute(_DOCUMENTS, parameters)
+        yield from run(connection, _DOCUMENTS, parameters)
 
 
-def _stored(row: ResultRow[*tuple[Any, ...]]) -> StoredInstance:
+def _stored(row: Record) -> StoredInstance:
     return StoredInstance(
         study_uid=row.study_uid,
         series_uid=row.series_uid,
@@ -191,9 +190,9 @@ def _stored(row: ResultRow[*tuple[Any, ...]]) -> StoredInstance:
     )
 
 
-def _document(row: ResultRow[*tuple[Any, ...]]) -> InstanceMetadata:
+def _document(row: Record) -> InstanceMetadata:
     return InstanceMetadata(row.study_uid, row.series_uid, row.sop_uid, unpack_document(row.metadata))
 
 
-def _blob(row: ResultRow[*tuple[Any, ...]]) -> BlobRef:
+def _blob(row: Record) -> BlobRef:
     return BlobRef(row.blob_key, row.blob_size, bytes(row.blob_sha256).hex())

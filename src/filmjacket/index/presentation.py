@@ -30,9 +30,8 @@ from filmjacket.web.search_tables import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import Row as ResultRow
-
     from filmjacket.dicom.attributes import Attributes, Element
+    from filmjacket.index.unit import Record
     from filmjacket.web.query import SearchQuery
 
 _UTF_8: Element = {"vr": "CS", "Value": ["ISO_IR 192"]}
@@ -62,7 +61,7 @@ class Presentation:
             or any(level_of(tag) is Level.INSTANCE and tag not in _SUMMARY for tag in asked)
         )
 
-    def present(self, rows: Sequence[ResultRow[*tuple[Any, ...]]]) -> tuple[SearchMatch, ...]:
+    def present(self, rows: Sequence[Record]) -> tuple[SearchMatch, ...]:
         """Return the matches of a page in its order."""
         if not rows:
             return ()
@@ -79,14 +78,14 @@ class Presentation:
             stored = self._documents.metadata([(row.study_uid, row.sop_uid) for row in rows])
         return tuple(self._instance(row, stored.get(row.sop_uid) or row.summary) for row in rows)
 
-    def _study(self, row: ResultRow[*tuple[Any, ...]]) -> SearchMatch:
+    def _study(self, row: Record) -> SearchMatch:
         document = study_document(row)
         attributes = {SPECIFIC_CHARACTER_SET: _UTF_8, **default_attributes(Level.STUDY, document)}
         self._add_extras(attributes, document, document)
         self._add_computed(attributes, row.study_uid, None)
         return SearchMatch(row.study_uid, None, None, attributes)
 
-    def _series(self, row: ResultRow[*tuple[Any, ...]]) -> SearchMatch:
+    def _series(self, row: Record) -> SearchMatch:
         own = series_document(row)
         study = self._documents.study(row.study_uid) if self._needs_study else {}
         attributes = {**self._from_parents(row.study_uid, row.series_uid), **default_attributes(Level.SERIES, own)}
@@ -94,7 +93,7 @@ class Presentation:
         self._add_computed(attributes, row.study_uid, row.series_uid)
         return SearchMatch(row.study_uid, row.series_uid, None, attributes)
 
-    def _instance(self, row: ResultRow[*tuple[Any, ...]], stored: bytes) -> SearchMatch:
+    def _instance(self, row: Record, stored: bytes) -> SearchMatch:
         own = instance_document(row, stored)
         attributes = {**self._from_parents(row.study_uid, row.series_uid), **default_attributes(Level.INSTANCE, own)}
         if self._paths or self._query.include_all:

@@ -18,14 +18,15 @@ from filmjacket.index.presentation import Presentation, is_private_key, merged
 from filmjacket.index.rows import unpack_document
 from filmjacket.index.search_sql import condition_of
 from filmjacket.index.search_statements import ANY_ODD, SearchShape, candidates, count, page
+from filmjacket.index.unit import run
 from filmjacket.web.matching import matches_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sqlalchemy import Connection
-    from sqlalchemy import Row as ResultRow
 
+    from filmjacket.index.unit import Record
     from filmjacket.web.query import SearchQuery
 
 _BATCH = 200
@@ -38,7 +39,7 @@ def search(connection: Connection, query: SearchQuery, maximum_results: int) -> 
     known = [condition for condition in conditions if condition is not None]
     exact = len(known) == len(conditions) and all(condition.term.exact for condition in known)
     # Without keys nothing but UIDs of the path decides, which every column holds faithfully.
-    odd = bool(query.keys) and connection.execute(ANY_ODD).first() is not None
+    odd = bool(query.keys) and bool(run(connection, ANY_ODD, {}))
     path = {
         name: uid
         for name, uid in (
@@ -62,7 +63,7 @@ def search(connection: Connection, query: SearchQuery, maximum_results: int) -> 
     if exact and not odd:
         rows, remaining = _page(connection, shape, parameters, query.offset, limit)
     else:
-        stream = connection.execute(candidates(shape).execution_options(yield_per=_BATCH), parameters)
+        stream = connection.execute(candidates(shape), parameters, execution_options={"yield_per": _BATCH})
         checked = _Verification(query, documents, exact=exact)
         rows, remaining = _verified_page(stream, query.offset, limit, checked)
     return SearchPage(Presentation(query, documents).present(rows), remaining)
@@ -70,19 +71,19 @@ def search(connection: Connection, query: SearchQuery, maximum_results: int) -> 
 
 def _page(
     connection: Connection, shape: SearchShape, parameters: dict[str, Any], offset: int, limit: int
-) -> tuple[list[ResultRow[*tuple[Any, ...]]], int]:
+) -> tuple[list[Record], int]:
     """Let SQL page; only when there is a row too many does it also count."""
     paging = {"page_limit": limit + 1, "page_offset": offset}
-    rows = list(connection.execute(page(shape), parameters | paging))
+    rows = run(connection, page(shape), parameters | paging)
     if len(rows) <= limit:
         return rows, 0
-    return rows[:limit], connection.execute(count(shape), parameters).scalar_one() - offset - limit
+    return rows[:limit], run(connection, count(shape), parameters)[0].matches - offset - limit
 
 
 def _verified_page(
-    candidates: Iterable[ResultRow[*tuple[Any, ...]]], offset: int, limit: int, checked: _Verification
-) -> tuple[list[ResultRow[*tuple[Any, ...]]], int]:
-    rows: list[ResultRow[*tuple[Any, ...]]] = []
+    candidates: Iterable[Record], offset: int, limit: int, checked: _Verification
+) -> tuple[list[Record], int]:
+    rows: list[Record] = []
     found = 0
     for row in candidates:
         if not checked.holds(row):
@@ -105,13 +106,13 @@ class _Verification:
         self._private = tuple(key for key in query.keys if below and is_private_key(key))
         self._keys = tuple(key for key in query.keys if key not in self._private)
 
-    def holds(self, row: ResultRow[*tuple[Any, ...]]) -> bool:
+    def holds(self, row: Record) -> bool:
         """Tell whether a candidate matches; SQL's word is enough where its columns are faithful."""
         if self._exact and not row.is_odd:
             return True
         return self._public(row) and self._owned(row)
 
-    def _public(self, row: ResultRow[*tuple[Any, ...]]) -> bool:
+    def _public(self, row: Record) -> bool:
         if not self._keys:
             return True
         if self._level is Level.STUDY:
@@ -123,7 +124,7 @@ class _Verification:
         own = instance_document(row, unpack_document(row.metadata))
         return matches_all(merged(own, one, study), self._keys)
 
-    def _owned(self, row: ResultRow[*tuple[Any, ...]]) -> bool:
+    def _owned(self, row: Record) -> bool:
         if not self._private:
             return True
         series_uid = row.series_uid if self._level is Level.SERIES else None

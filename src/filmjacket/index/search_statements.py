@@ -75,7 +75,7 @@ def page(shape: SearchShape) -> Select[*tuple[Any, ...]]:
 @lru_cache(maxsize=256)
 def count(shape: SearchShape) -> Select[*tuple[Any, ...]]:
     """Return the number of rows."""
-    return cast("Any", select(func.count()).select_from(_source(shape)).where(*_where(shape)))
+    return cast("Any", select(func.count().label("matches")).select_from(_source(shape)).where(*_where(shape)))
 
 
 def _where(shape: SearchShape) -> list[ColumnElement[bool]]:

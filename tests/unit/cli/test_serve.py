@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from filmjacket.web.refs import ResourceRef
 from filmjacket.cli.demo import what_to_try
 from filmjacket.cli.serve import banner, check_address, prepare, service_url
-from filmjacket.errors import FilmjacketError, OutOfStorage, Unavailable
+from filmjacket.errors import FilmjacketError, Unavailable
 from filmjacket.settings import Settings
+from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,9 +55,7 @@ def test_a_foreign_address_is_told():
         check_address("192.0.2.1", 8104)
 
 
-def test_preparing_creates_the_archive_and_warns_of_a_full_disk(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+def test_preparing_creates_the_archive_and_warns_of_a_full_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import event
 
 from filmjacket.dicom.levels import Level
 from filmjacket.web.refs import ResourceRef
@@ -241,16 +240,13 @@ def test_a_combined_range_is_one_interval(archive: Archive) -> None:
     ],
 )
 def test_required_keys_use_an_index(archive: Archive, path: str, query: str, index_name: str) -> None:
-    engine = archive.index._database._reader
-    statements: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
-        statements.append((statement, parameters))
-
-    event.listen(engine, "before_cursor_execute", note)
+    database = archive.index._database
+    statements: list[str] = []
+    # The pool has one connection as long as one is enough.
+    with database.reading() as connection:
+        connection.connection.driver_connection.set_trace_callback(statements.append)
     archive.search(path, query)
-    event.remove(engine, "before_cursor_execute", note)
-    statement, parameters = next(one for one in statements if "ORDER BY" in one[0])
-    with engine.connect() as connection:
-        plan = "\n".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters))
+    with database.reading() as connection:
+        statement = next(one for one in statements if "ORDER BY" in one)
+        plan = "\n".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}"))
     assert index_name in plan

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from filmjacket.dicom.encapsulation import strip_item_headers
@@ -12,6 +11,7 @@ from filmjacket.services.studies.frames import find_instance, frame_parts
 from filmjacket.services.studies.stored_bytes import read_range, read_value
 from filmjacket.web import negotiate
 from filmjacket.web.bulk_uri import bulk_url
+from filmjacket.web.conditional import etag
 from filmjacket.web.media_types import OCTET_STREAM
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from filmjacket.archive.ports import Blobs, Index
     from filmjacket.archive.records import StoredInstance
-    from filmjacket.web.refs import ResourceRef
     from filmjacket.dicom.header import BulkValue
     from filmjacket.web.accept import Preferences
+    from filmjacket.web.refs import ResourceRef
 
 
 def retrieve_bulk_data(
@@ -98,5 +98,12 @@ def _value_part(blobs: Blobs, instance: StoredInstance, value: BulkValue, conten
             None,
             lambda: strip_item_headers(read_range(blobs, instance, value.offset, value.length)),
         )
-    read = partial(read_value, blobs, instance, value.vr, (value.offset, value.length))
-    return Part(content_type, location, value.length, read)
+    whole = (value.offset, value.length)
+    return Part(
+        content_type,
+        location,
+        value.length,
+        lambda: read_value(blobs, instance, value.vr, whole),
+        etag(instance.blob.sha256, content_type, value.path),
+        lambda first, count: read_value(blobs, instance, value.vr, whole, (first, count)),
+    )

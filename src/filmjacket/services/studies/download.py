@@ -14,29 +14,46 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One representation: media type with its parameters, Content-Location, length in bytes if known, and bytes."""
+    """One representation: media type with its parameters, Content-Location, length in bytes if known, and bytes.
+
+    `etag` is the strong entity tag of an immutable one; `ranged` reads `(first, count)` bytes of it.
+    """
 
     content_type: str
     location: str
     length: int | None
     chunks: Callable[[], Iterable[bytes]]
+    etag: str | None = None
+    ranged: Callable[[int, int], Iterable[bytes]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A response payload. `chunks` does blocking reads: pull it from a worker thread."""
+    """A response payload. `chunks` does blocking reads: pull it from a worker thread.
+
+    A payload that is one immutable representation has its `etag` and `ranged` reader.
+    """
 
     content_type: str
     length: int | None
     chunks: Iterator[bytes]
     location: str | None = None
+    etag: str | None = None
+    ranged: Callable[[int, int], Iterable[bytes]] | None = None
     warnings: tuple[str, ...] = ()
     partial: bool = False
 
 
 def single_part(part: Part) -> Download:
     """The representation itself as the payload (8.6.1.1)."""
-    return Download(part.content_type, part.length, iter(part.chunks()), location=part.location)
+    return Download(
+        part.content_type,
+        part.length,
+        iter(part.chunks()),
+        location=part.location,
+        etag=part.etag,
+        ranged=part.ranged,
+    )
 
 
 def multi_part(parts: Sequence[Part], media_type: str) -> Download:

@@ -5,6 +5,7 @@ Also called WADO-RS frame retrieval. Decoding of compressed frames belongs to `f
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,15 +14,16 @@ from filmjacket.errors import NotFound
 from filmjacket.services.studies.download import Download, Part, multi_part, single_part
 from filmjacket.services.studies.stored_bytes import STEP, read_range, read_value, shift_bits
 from filmjacket.web import negotiate
+from filmjacket.web.conditional import etag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from filmjacket.archive.ports import Blobs, Index
     from filmjacket.archive.records import StoredInstance
-    from filmjacket.web.refs import ResourceRef
     from filmjacket.dicom.header import PixelLayout
     from filmjacket.web.accept import Preferences
+    from filmjacket.web.refs import ResourceRef
 
 
 def retrieve_frames(
@@ -75,42 +77,55 @@ def frame_parts(
 ) -> list[Part]:
     """One part for each frame number, bytes unread."""
     location = f"{base_url}/studies/{instance.study_uid}/series/{instance.series_uid}/instances/{instance.sop_uid}"
-    return [
-        Part(content_type, f"{location}/frames/{number}", length, chunks)
-        for number, (length, chunks) in zip(numbers, _frame_readers(index, blobs, instance, numbers), strict=True)
-    ]
+    parts: list[Part] = []
+    for number, content in zip(numbers, _contents(index, blobs, instance, numbers), strict=True):
+        tag = etag(instance.blob.sha256, content_type, f"frame{number}")
+        parts.append(
+            Part(content_type, f"{location}/frames/{number}", content.length, content.chunks, tag, content.ranged)
+        )
+    return parts
 
 
-def _frame_readers(
-    index: Index, blobs: Blobs, instance: StoredInstance, numbers: Sequence[int]
-) -> list[tuple[int | None, Callable[[], Iterable[bytes]]]]:
-    """(length, chunks) of each frame; lengths are known for native frames and for small compressed ones."""
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """Bytes of a frame; the length is known for native frames and for small compressed ones."""
+
+    length: int | None
+    chunks: Callable[[], Iterable[bytes]]
+    ranged: Callable[[int, int], Iterable[bytes]] | None = None
+
+
+def _contents(index: Index, blobs: Blobs, instance: StoredInstance, numbers: Sequence[int]) -> list[_Content]:
     pixel = instance.layout.pixel
     if pixel is None:
         return []
     if not pixel.encapsulated:
-        size = (pixel.frame_bits + 7) // 8
-        return [(size, partial(_native, blobs, instance, pixel, number)) for number in numbers]
+        return [_native(blobs, instance, pixel, number) for number in numbers]
     spans = index.frame_spans(instance, numbers)
     if sum(length for _, length in spans) > STEP:
-        return [(None, partial(_encapsulated, blobs, instance, offset, length)) for offset, length in spans]
-    whole = [b"".join(_encapsulated(blobs, instance, offset, length)) for offset, length in spans]
-    return [(len(frame), partial(_one, frame)) for frame in whole]
+        return [_Content(None, partial(_encapsulated, blobs, instance, offset, length)) for offset, length in spans]
+    return [_in_memory(b"".join(_encapsulated(blobs, instance, offset, length))) for offset, length in spans]
 
 
-def _one(frame: bytes) -> tuple[bytes]:
-    return (frame,)
+def _in_memory(frame: bytes) -> _Content:
+    return _Content(len(frame), lambda: (frame,), lambda first, count: (frame[first : first + count],))
 
 
 def _encapsulated(blobs: Blobs, instance: StoredInstance, offset: int, length: int) -> Iterator[bytes]:
     return strip_item_headers(read_range(blobs, instance, offset, length))
 
 
-def _native(blobs: Blobs, instance: StoredInstance, pixel: PixelLayout, number: int) -> Iterator[bytes]:
+def _native(blobs: Blobs, instance: StoredInstance, pixel: PixelLayout, number: int) -> _Content:
     """A native frame; one that does not start on a byte is shifted so that its part does (note to 8.7.3.3.1)."""
     start, skip = divmod((number - 1) * pixel.frame_bits, 8)
     length = (skip + pixel.frame_bits + 7) // 8
     if start + length > pixel.length:
         raise NotFound("The pixel data end before this frame does.", section="10.4.1.1.6")
-    chunks = read_value(blobs, instance, pixel.vr, (pixel.offset, pixel.length), (start, length))
-    return shift_bits(chunks, skip, pixel.frame_bits) if pixel.frame_bits % 8 else chunks
+    value = (pixel.offset, pixel.length)
+
+    def ranged(first: int, count: int) -> Iterator[bytes]:
+        return read_value(blobs, instance, pixel.vr, value, (start + first, count))
+
+    if pixel.frame_bits % 8 == 0:
+        return _Content(length, partial(ranged, 0, length), ranged)
+    return _Content((pixel.frame_bits + 7) // 8, lambda: shift_bits(ranged(0, length), skip, pixel.frame_bits))

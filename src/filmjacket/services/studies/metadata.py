@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from filmjacket.archive.ports import Index
     from filmjacket.archive.records import InstanceMetadata
-    from filmjacket.web.refs import ResourceRef
     from filmjacket.web.accept import Preferences
+    from filmjacket.web.refs import ResourceRef
 
 JSON = "application/dicom+json"
 XML = "application/dicom+xml"

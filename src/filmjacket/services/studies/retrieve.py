@@ -16,6 +16,7 @@ from filmjacket.services.studies.bulkdata import retrieve_bulk_collection
 from filmjacket.services.studies.download import Download, Part, multi_part, single_part
 from filmjacket.services.studies.stored_bytes import STEP
 from filmjacket.web import negotiate, status
+from filmjacket.web.conditional import etag
 from filmjacket.web.media_types import DICOM, OCTET_STREAM
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
     from filmjacket.archive.ports import Blobs, Index
     from filmjacket.archive.records import StoredInstance
-    from filmjacket.web.refs import ResourceRef
     from filmjacket.web.accept import Preferences
     from filmjacket.web.negotiate import InstancePlan, Representation
+    from filmjacket.web.refs import ResourceRef
 
 
 def retrieve_instances(
@@ -72,9 +73,11 @@ def _plan(
 def _part(blobs: Blobs, instance: StoredInstance, plan: InstancePlan, base_url: str) -> Part:
     location = f"{base_url}/studies/{instance.study_uid}/series/{instance.series_uid}/instances/{instance.sop_uid}"
     whole = partial(_stored_file, blobs, instance)
+    tag = etag(instance.blob.sha256, plan.content_type)
     if plan.plan is negotiate.TransferPlan.AS_STORED and instance.layout.part10:
-        return Part(plan.content_type, location, instance.blob.size, whole)
-    return Part(plan.content_type, location, None, lambda: to_explicit_little_endian(whole()))
+        ranged = partial(blobs.chunks, instance.blob.key)
+        return Part(plan.content_type, location, instance.blob.size, whole, tag, ranged)
+    return Part(plan.content_type, location, None, lambda: to_explicit_little_endian(whole()), tag)
 
 
 def _stored_file(blobs: Blobs, instance: StoredInstance) -> Iterable[bytes]:

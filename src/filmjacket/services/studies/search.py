@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from filmjacket.web.refs import ResourceRef
 from filmjacket.dicom.json_model import encode_attributes
 from filmjacket.dicom.xml_model import encode_native
 from filmjacket.services.studies.download import Download, Part, multi_part
 from filmjacket.web import negotiate, status
+from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
     from filmjacket.archive.ports import Index
