@@ -11,11 +11,14 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.conftest import BASE, Server, start_server
 from tests.samples import instance_path, multipart, series, uids
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 STAGE = ".stage"
 CHUNK_BYTES = 512 * 1024
 MEMORY_BYTES = 1 << 20
+ROOM_CHECK_SECONDS = 0.2
+"""Free space is looked at no more often than this."""
+
 KNOWN_DIRECTORIES = 64
 """Directories remembered as being there and durable."""
 
@@ -60,6 +63,7 @@ class LocalBlobs:
         self._minimum_free_bytes = minimum_free_bytes
         self._clock = clock
         self._directories: set[str] = set()
+        self._room_checked = -ROOM_CHECK_SECONDS
         try:
             self._stage.mkdir(parents=True, exist_ok=True)
             _sync_directory(self._root)
@@ -104,7 +108,7 @@ class LocalBlobs:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def chunks(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """The bytes of a range in chunks of at most 1 MiB."""
+        """The bytes of a range in chunks of at most 512 KiB."""
         descriptor = self._open(key)
         try:
             if length is None:
@@ -176,12 +180,16 @@ class LocalBlobs:
         return new_key(self._clock(), uuid4())
 
     def _check_room(self) -> None:
-        if self._minimum_free_bytes and shutil.disk_usage(self._stage).free < self._minimum_free_bytes:
+        now = time.monotonic()
+        if not self._minimum_free_bytes or now - self._room_checked < ROOM_CHECK_SECONDS:
+            return
+        if shutil.disk_usage(self._stage).free < self._minimum_free_bytes:
             raise OutOfStorage(
                 "The blob store has less room left than the configured minimum.",
                 section="PS3.18 10.5.3",
                 offender="minimum_free_bytes",
             )
+        self._room_checked = now
 
     def _rename(self, source: Path, key: str) -> None:
         directory = key.rpartition("/")[0]

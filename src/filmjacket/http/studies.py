@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from filmjacket.http.context import Context
+    from filmjacket.offload import Lanes
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
-FEED_BYTES = 512 * 1024
+FEED_BYTES = 256 * 1024
 DRAIN_BYTES = 64 * 2**20
 
 
@@ -149,28 +151,59 @@ def _check_announced_length(request: Request, limit: int | None) -> None:
 
 
 async def _receive(request: Request, context: Context, session: StoreSession) -> StoreReport:
-    """Feed the body to the session from the disk lane, half a megabyte a hop; clean up however it ends."""
-    limit = context.settings.limits.request_bytes
-    lanes = context.lanes
-    pending: list[bytes] = []
-    size = total = 0
+    """Feed the body to the session, a piece in the disk lane while the next one arrives; clean up however it ends."""
+    feeding = _Feeding(context.lanes, session)
     try:
         async for chunk in request.stream():
-            pending.append(chunk)
-            size += len(chunk)
-            total += len(chunk)
-            if limit is not None and total > limit:
-                raise TooLarge(f"The payload is larger than {limit} bytes.", section="8.5", offender="payload")
-            if size >= FEED_BYTES:
-                await lanes.disk(_feed, session, pending)
-                pending, size = [], 0
-        return await lanes.disk(_finish, session, pending)
+            await feeding.take(chunk)
+        return await feeding.finish()
     except FilmjacketError as error:
-        return await lanes.disk(session.broken, error)
+        await feeding.wait()
+        return await context.lanes.disk(session.broken, error)
     except BaseException:  # the client went away, the server stops, or a fault of ours
         with anyio.CancelScope(shield=True):
-            await lanes.disk(session.abandon)
+            await feeding.wait()
+            await context.lanes.disk(session.abandon)
         raise
+
+
+class _Feeding:
+    """Payload on its way into a session: at most one piece is being worked on while another is collected."""
+
+    def __init__(self, lanes: Lanes, session: StoreSession) -> None:
+        self._lanes = lanes
+        self._session = session
+        self._pending: list[bytes] = []
+        self._size = 0
+        self._running: asyncio.Task[None] | None = None
+
+    async def take(self, chunk: bytes) -> None:
+        """Take bytes as they arrive; raises what the session had against earlier ones."""
+        self._pending.append(chunk)
+        self._size += len(chunk)
+        if self._size >= FEED_BYTES:
+            await self._join()
+            pending, self._pending, self._size = self._pending, [], 0
+            self._running = asyncio.create_task(self._lanes.disk(_feed, self._session, pending))
+
+    async def finish(self) -> StoreReport:
+        """End of payload."""
+        await self._join()
+        return await self._lanes.disk(_finish, self._session, self._pending)
+
+    async def wait(self) -> None:
+        """Until nothing is being worked on, whatever becomes of it."""
+        if self._running is not None:
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    async def _join(self) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            try:
+                await asyncio.shield(running)
+            except asyncio.CancelledError:
+                self._running = running  # the work goes on in its thread; `wait` is for whoever cleans up
+                raise
 
 
 def _feed(session: StoreSession, chunks: list[bytes]) -> None:

@@ -100,14 +100,13 @@ class Incoming:
         if self._failure is not None:
             return
         self._bytes += len(chunk)
+        self._staged.write(chunk)  # first, so that the store's threads work while the header is read
         try:
             self._reader.feed(chunk)
             if self._maximum_bytes is not None and self._bytes > self._maximum_bytes:
                 raise TooLarge(f"The instance is larger than the configured {self._maximum_bytes} bytes.")
         except (DicomError, TooLarge) as error:
             self._failure = self._failure_of(error)
-            return
-        self._staged.write(chunk)
 
     def finish(self) -> Received:
         """Judge what has arrived. Raises `StoreFailure`, with nothing left behind."""

@@ -247,41 +247,38 @@ class MultiPart:
             self._intake.end()
 
 
+class _Decompressor(Protocol):
+    """The type of `zlib.decompressobj()`, which has no public name."""
+
+    @property
+    def unconsumed_tail(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
 class ContentDecoder:
     """Undoes the Content-Encoding of a request payload, a bounded piece at a time (RFC 9110 8.4).
 
-    `maximum_bytes` bounds the decoded payload, which a few coded bytes may swell to.
+    `maximum_bytes` bounds the payload as decoded, which a few coded bytes may swell to.
     """
 
     def __init__(self, coding: str, maximum_bytes: int | None = None) -> None:
         self._maximum_bytes = maximum_bytes
         self._decoded = 0
-        self._inflater = None if coding == "identity" else zlib.decompressobj(47)  # 47: gzip or zlib, detected
+        # 47: gzip or zlib, detected
+        self._inflater = None if coding == "identity" else zlib.decompressobj(47)
 
     def decode(self, chunk: bytes) -> Iterator[bytes]:
         """Decoded pieces of at most `INFLATE_STEP` bytes. Raises `BadRequest` for a corrupt stream, `TooLarge`."""
-        if self._inflater is None:
-            yield chunk
-            return
-        while chunk:
-            try:
-                piece = self._inflater.decompress(chunk, INFLATE_STEP)
-            except zlib.error as error:
-                raise BadRequest(
-                    "The payload is not what its Content-Encoding says.",
-                    section="RFC 9110 8.4",
-                    offender="Content-Encoding",
-                ) from error
-            chunk = self._inflater.unconsumed_tail
+        for piece in (chunk,) if self._inflater is None else _inflate(self._inflater, chunk):
             self._decoded += len(piece)
             if self._maximum_bytes is not None and self._decoded > self._maximum_bytes:
                 raise TooLarge(
-                    f"The decoded payload is larger than the configured {self._maximum_bytes} bytes.",
+                    f"The payload is larger than the configured {self._maximum_bytes} bytes.",
                     section="8.5",
                     offender="payload",
                 )
-            if piece:
-                yield piece
+            yield piece
 
     def finish(self) -> None:
         """Raises `BadRequest` if the coded stream is cut short."""
@@ -291,6 +288,21 @@ class ContentDecoder:
                 section="RFC 9110 8.4",
                 offender="Content-Encoding",
             )
+
+
+def _inflate(decompressor: _Decompressor, chunk: bytes) -> Iterator[bytes]:
+    while chunk:
+        try:
+            piece = decompressor.decompress(chunk, INFLATE_STEP)
+        except zlib.error as error:
+            raise BadRequest(
+                "The payload is not what its Content-Encoding says.",
+                section="RFC 9110 8.4",
+                offender="Content-Encoding",
+            ) from error
+        chunk = decompressor.unconsumed_tail
+        if piece:
+            yield piece
 
 
 def open_session(
