@@ -83,7 +83,7 @@ class Index(Protocol):
 class StagedBlob(Protocol):
     """A blob being received. Not visible to anybody until it is published."""
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | memoryview) -> None:
         """Append bytes; raises `OutOfStorage` when the store is full."""
         ...
 

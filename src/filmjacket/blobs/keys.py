@@ -9,7 +9,6 @@ from filmjacket.errors import FilmjacketError
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from uuid import UUID
 
 KEY_PATTERN = re.compile(r"[0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9]{4}/[0-9a-f]{32}\.dcm", re.ASCII)
 """`year/month/day/hour-and-minute/random.dcm`, all in UTC."""
@@ -18,14 +17,15 @@ DIRECTORY_DEPTH = 4
 """Directory levels in a key."""
 
 
-def new_key(moment: datetime, random: UUID) -> str:
-    """Key of a blob that is received at `moment` (in UTC).
+def new_key(moment: datetime, random: str) -> str:
+    """Key of a blob that is received at `moment` (in UTC); `random` is 128 random bits as hexadecimal digits.
 
     Minutes as directories keep the files of one batch together (one directory to sync), let an incremental
     backup look at new directories only, and bound the number of files in one directory. The random part makes
     a clash of two different files impossible, so a key is never written twice.
     """
-    return f"{moment:%Y/%m/%d/%H%M}/{random.hex}.dcm"
+    day = f"{moment.year:04}/{moment.month:02}/{moment.day:02}"
+    return f"{day}/{moment.hour:02}{moment.minute:02}/{random}.dcm"
 
 
 def check_key(key: str) -> str:

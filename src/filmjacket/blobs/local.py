@@ -7,8 +7,8 @@ import shutil
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from secrets import token_hex
 from typing import TYPE_CHECKING, BinaryIO
-from uuid import uuid4
 
 from filmjacket.blobs.keys import DIRECTORY_DEPTH, KEY_PATTERN, check_key, new_key
 from filmjacket.blobs.stage import CREATE, LocalStage, storage_error
@@ -74,7 +74,7 @@ class LocalBlobs:
     def stage(self) -> LocalStage:
         """Begin to receive one blob."""
         return LocalStage(
-            self._stage / uuid4().hex,
+            f"{self._stage}/{token_hex(16)}",
             memory_bytes=self._memory_bytes,
             name_key=self._new_key,
             check_room=self._check_room,
@@ -91,7 +91,7 @@ class LocalBlobs:
             for key in keys:
                 _sync_file(f"{self._root}/{key}")
             for directory in sorted({key.rpartition("/")[0] for key in keys}):
-                _sync_directory(self._root / directory)
+                _sync_directory(f"{self._root}/{directory}")
         except (OSError, FilmjacketError) as error:
             self._undo(batch, keys)
             if isinstance(error, OSError):
@@ -163,7 +163,7 @@ class LocalBlobs:
 
     def check(self) -> None:
         """Raise `Unavailable` or `OutOfStorage` if blobs cannot be written (readiness)."""
-        probe = self._stage / f"probe-{uuid4().hex}"
+        probe = self._stage / f"probe-{token_hex(16)}"
         try:
             self._check_room()
             descriptor = os.open(probe, CREATE, 0o600)
@@ -177,7 +177,7 @@ class LocalBlobs:
             raise storage_error(error) from error
 
     def _new_key(self) -> str:
-        return new_key(self._clock(), uuid4())
+        return new_key(self._clock(), token_hex(16))
 
     def _check_room(self) -> None:
         now = time.monotonic()
@@ -191,15 +191,15 @@ class LocalBlobs:
             )
         self._room_checked = now
 
-    def _rename(self, source: Path, key: str) -> None:
+    def _rename(self, source: str, key: str) -> None:
         directory = key.rpartition("/")[0]
         if directory not in self._directories:
             self._make_directory(directory)
         try:
-            source.rename(self._root / key)
+            os.rename(source, f"{self._root}/{key}")  # noqa: PTH104 - a Path costs more than the call
         except FileNotFoundError:  # somebody emptied and removed the directory meanwhile
             self._make_directory(directory)
-            source.rename(self._root / key)
+            os.rename(source, f"{self._root}/{key}")  # noqa: PTH104
 
     def _make_directory(self, directory: str) -> None:
         parent = self._root
@@ -256,7 +256,7 @@ def _sync_file(path: str) -> None:
         os.close(descriptor)
 
 
-def _sync_directory(path: Path) -> None:
+def _sync_directory(path: Path | str) -> None:
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
     try:
         os.fsync(descriptor)

@@ -13,7 +13,6 @@ from filmjacket.errors import FilmjacketError, OutOfStorage, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
 SPOOL_BYTES = 1 << 20
 """A blob in a file is written in pieces of at least this size."""
@@ -36,7 +35,7 @@ def storage_error(error: OSError) -> FilmjacketError:
     return Unavailable(f"The blob store cannot be used now: {reason}.", section="PS3.18 10.5.3")
 
 
-def write_buffers(descriptor: int, buffers: Sequence[bytes]) -> None:
+def write_buffers(descriptor: int, buffers: Sequence[bytes | memoryview]) -> None:
     """Write every byte of at most `MAX_BUFFERS` buffers without joining them first."""
     missing = sum(map(len, buffers)) - os.writev(descriptor, buffers)
     if missing:  # a nearly full disk or a huge buffer: write the tail the plain way until it is out or fails
@@ -74,7 +73,7 @@ class LocalStage:
     )
 
     def __init__(
-        self, path: Path, *, memory_bytes: int, name_key: Callable[[], str], check_room: Callable[[], None]
+        self, path: str, *, memory_bytes: int, name_key: Callable[[], str], check_room: Callable[[], None]
     ) -> None:
         self.path = path
         self.size = 0
@@ -82,13 +81,13 @@ class LocalStage:
         self._name_key = name_key
         self._check_room = check_room
         self._digest = hashlib.sha256()
-        self._pending: list[bytes] = []
+        self._pending: list[bytes | memoryview] = []
         self._spooled = 0
         self._descriptor: int | None = None
         self._discarded = False
         self._reference: BlobRef | None = None
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | memoryview) -> None:
         """Append bytes; raises `OutOfStorage` when the store is full."""
         self._pending.append(chunk)
         self.size += len(chunk)
@@ -110,7 +109,7 @@ class LocalStage:
         self._pending = []
         self._close()
         with suppress(OSError):
-            self.path.unlink(missing_ok=True)
+            os.unlink(self.path)  # noqa: PTH108 - a Path costs more than the call
 
     def _spool(self) -> None:
         """Move what is in memory to the file, and hash it while the disk is busy with it."""

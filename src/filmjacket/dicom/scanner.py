@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from filmjacket.dicom.encoding import Encoding
     from filmjacket.dicom.events import Event
 
-PIECE = 256 * 1024
-"""Bytes of input whose events are made at a time: bounds memory whatever the chunks of the caller are."""
+PIECE = 64 * 1024
+"""Bytes of input whose events are made at a time: bounds memory and copying whatever the chunks of the caller are."""
+
+HEAD = 1024
+"""First bytes that are looked at for File Meta Information; most has less, some asks for more."""
 
 FOREIGN_GROUPS = frozenset(("0000", "0002"))
 """Groups of commands and of File Meta Information, which are no part of a data set (PS3.5 7.1)."""
@@ -75,16 +78,18 @@ class Scanner:
 
     def feed(self, chunk: bytes | memoryview) -> Iterator[list[Event]]:
         """Take the next bytes of the file; yield what became known, piece by piece."""
-        if self._data_set is None:
-            self._head += chunk
-            if len(self._head) < self._needed or not self._begin(complete=False):
-                return
-            chunk, self._head = self._head[self.data_set_offset :], b""
-        if len(chunk) <= PIECE:
-            yield from self._feed_piece(chunk)
-            return
         view = memoryview(chunk)
-        for start in range(0, len(view), PIECE):
+        position = 0
+        while self._data_set is None:
+            if position == len(view):
+                return
+            piece = view[position : position + max(self._needed - len(self._head), HEAD)]
+            position += len(piece)
+            self._head += piece
+            if len(self._head) >= self._needed and self._begin(complete=False):
+                begun, self._head = self._head[self.data_set_offset :], b""
+                yield from self._feed_piece(begun)
+        for start in range(position, len(view), PIECE):
             yield from self._feed_piece(view[start : start + PIECE])
 
     def finish(self) -> Iterator[list[Event]]:

@@ -65,9 +65,9 @@ class PartBegin:
 
 @dataclass(frozen=True, slots=True)
 class PartData:
-    """The next bytes of the part's body."""
+    """The next bytes of the part's body: a view into what was fed, so that large bodies are not copied."""
 
-    data: bytes
+    data: memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ class MultipartReader:
         if end == begin:
             return
         if self._state is _State.BODY:
-            events.append(PartData(self._buffer[begin:end]))
+            events.append(PartData(memoryview(self._buffer)[begin:end]))
             return
         self._preamble += end - begin
         if self._preamble > self._limits.preamble_bytes:

@@ -207,7 +207,11 @@ def test_small_blobs_wait_in_memory_and_large_ones_do_not(tmp_path: Path):
     large.write(b"x" * 101)
     for _ in range(MAX_BUFFERS):
         tiny_chunks.write(b"")
-    assert (small.path.exists(), large.path.exists(), tiny_chunks.path.exists()) == (False, True, True)
+    assert (Path(small.path).exists(), Path(large.path).exists(), Path(tiny_chunks.path).exists()) == (
+        False,
+        True,
+        True,
+    )
     for blob in (small, large, tiny_chunks):
         blob.discard()
         blob.discard()
@@ -279,7 +283,7 @@ def test_clear_stage_spares_young_uploads(blobs: LocalBlobs, tmp_path: Path):
     abandoned, running = staged(blobs, b"1"), staged(blobs, b"2")
     os.utime(abandoned.path, (time.time() - 90_000, time.time() - 90_000))
     assert blobs.clear_stage(older_than_seconds=86_400) == 1
-    assert not abandoned.path.exists()
+    assert not Path(abandoned.path).exists()
     blobs.publish([running])
 
 

@@ -95,7 +95,7 @@ class Incoming:
         self._bytes = 0
         self._failure: StoreFailure | None = None
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | memoryview) -> None:
         """Append bytes. Content that is no DICOM is remembered and reported by `finish`, not raised here."""
         if self._failure is not None:
             return

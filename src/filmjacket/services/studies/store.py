@@ -95,7 +95,7 @@ class Intake:
         self.parts += 1
         self._incoming = self._ingest.begin(study=self._study, maximum_bytes=self._limits.part_bytes)
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | memoryview) -> None:
         """Bytes of the current instance; ignored for a part that was refused."""
         if self._incoming is not None:
             self._incoming.write(chunk)
