@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
-FEED_BYTES = 256 * 1024
+FEED_BYTES = 1024 * 1024
 DRAIN_BYTES = 64 * 2**20
 
 
