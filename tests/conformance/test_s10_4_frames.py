@@ -320,3 +320,19 @@ def test_frames_of_many_bytes_are_whole(shelf: Shelf) -> None:
     response = stored.get("/frames/1,3", OCTETS)
     assert int(response.headers["content-length"]) == len(response.content)
     assert [part.body for part in parts_of(response)] == [pixels[:size], pixels[2 * size :]]
+
+
+def test_a_stream_that_is_not_divided_into_frames_is_only_sent_whole(shelf: Shelf) -> None:
+    """8.7.3.3.2: a video is one representation; the refusal names where it can be had."""
+    stream = b"\0\0\1\xb3" + bytes(60)
+    dataset = dataset_of(samples.sample("emri_small_jpeg_2k_lossless.dcm"))
+    dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.102"
+    dataset.NumberOfFrames = 30
+    dataset.PixelData = encapsulate([stream], has_bot=False)
+    stored = shelf.store(saved(dataset))
+    refused = stored.get("/frames/2", "*/*")
+    assert refused.status_code == 406
+    (whole,) = refused.json()["accepted"]
+    assert whole == f"{stored.url}/bulkdata/7FE00010"
+    answer = stored.get("/bulkdata/7FE00010", "video/mp4")
+    assert (answer.status_code, answer.content) == (200, stream)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,6 @@ from filmjacket.maintenance.sweep import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 
 class Known:
@@ -55,12 +55,12 @@ def test_only_old_bytes_that_nobody_refers_to_go(blobs: LocalBlobs, tmp_path: Pa
     rehearsal = sweep(Known([referred]), blobs, dry_run=True)  # pyright: ignore[reportArgumentType]
     assert rehearsal.orphans == (orphan,)
     assert (tmp_path / orphan).exists()
-    assert abandoned.path.exists()
+    assert Path(abandoned.path).exists()
 
     report = sweep(Known([referred]), blobs)  # pyright: ignore[reportArgumentType]
     assert (report.checked, report.orphans, report.staging_files) == (2, (orphan,), 1)
     assert sorted(blobs.keys()) == sorted([referred, young])
-    assert (abandoned.path.exists(), running.path.exists()) == (False, True)
+    assert (Path(abandoned.path).exists(), Path(running.path).exists()) == (False, True)
 
     again = sweep(Known([referred]), blobs)  # pyright: ignore[reportArgumentType]
     assert (again.orphans, again.staging_files) == ((), 0)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from filmjacket.dicom.encapsulation import strip_item_headers
-from filmjacket.errors import NotFound
+from filmjacket.errors import NotAcceptable, NotFound
 from filmjacket.services.studies.download import Download, Part, multi_part, single_part
 from filmjacket.services.studies.stored_bytes import STEP, read_range, read_value, shift_bits
 from filmjacket.web import negotiate
@@ -37,7 +37,7 @@ def retrieve_frames(
     """The frames with these 1-based numbers, in the order asked for, one part each.
 
     Raises `NotFound` for an instance without pixel data or a number beyond its frames, `NotAcceptable` for a
-    representation that cannot be had.
+    representation that cannot be had, and for a stream that is not divided into frames.
     """
     instance = find_instance(index, ref)
     pixel = instance.layout.pixel
@@ -49,6 +49,14 @@ def retrieve_frames(
             section="10.4.1.1.6",
             offender="frames",
             accepted=(f"1-{pixel.frames}",),
+        )
+    if pixel.encapsulated and not instance.layout.framed:
+        raise NotAcceptable(
+            "The compressed stream of this instance, a video for example, is not divided into frames; this version can "
+            "only send it whole.",
+            section="8.7.3.3.2",
+            offender="frames",
+            accepted=(f"{base_url}/{ref.path}/bulkdata/{pixel.tag}",),
         )
     plan = negotiate.choose_frames(preferences, single=len(numbers) == 1, stored=_stored_form(instance, pixel))
     parts = frame_parts(index, blobs, instance, numbers, plan.content_type, base_url)
