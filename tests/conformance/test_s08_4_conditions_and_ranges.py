@@ -44,6 +44,13 @@ class TestSingleRepresentations:
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
         assert loaded.get(url, headers={"Accept": accept, "If-None-Match": '"other"'}).status_code == 200
 
+    def test_if_match(self, loaded: TestClient, name: str) -> None:
+        url, accept, content = RESOURCES[name]
+        tag = loaded.get(url, headers={"Accept": accept}).headers["etag"]
+        assert loaded.get(url, headers={"Accept": accept, "If-Match": tag}).content == content
+        refused = loaded.get(url, headers={"Accept": accept, "If-Match": '"other"'})
+        assert (refused.status_code, refused.json()["accepted"]) == (412, [tag])
+
     @pytest.mark.parametrize(
         ("asked", "first", "last"),
         [("bytes=0-0", 0, 0), ("bytes=100-199", 100, 199), ("bytes=1001-", 1001, None), ("bytes=-5", -5, None)],

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.samples import sample
 
 if TYPE_CHECKING:
+    from starlette.testclient import TestClient
     from tests.conformance.search_archive import Searchable
 
 CHARSET, URL = {"00080005"}, {"00081190"}
@@ -258,3 +261,14 @@ class TestSection8_3_4_3Includefield:  # noqa: N801 - named after the section
     def test_a_multi_valued_attribute_returns_all_values(self, searchable: Searchable) -> None:
         rows = searchable.rows("/instances?PatientID=1CT1&ImageType=AXIAL")
         assert rows[0]["00080008"]["Value"] == ["ORIGINAL", "PRIMARY", "AXIAL"]
+
+
+@pytest.mark.parametrize("accept", ["application/dicom+json", 'multipart/related; type="application/dicom+xml"'])
+def test_bulk_data_references_in_results_can_be_followed(client: TestClient, accept: str) -> None:
+    """An attribute asked for that is bulk data comes as an absolute reference (10.4.1.1.5)."""
+    file = sample("CT_small.dcm")
+    headers = {"Content-Type": "application/dicom"}
+    assert client.post("/dicom-web/studies", content=file, headers=headers).status_code == 200
+    answer = client.get("/dicom-web/instances?includefield=7FE00010", headers={"Accept": accept})
+    (url,) = re.findall(r"http://[^\"]+/bulkdata/7FE00010", answer.text)
+    assert client.get(url).content == file[6300 : 6300 + 32768]

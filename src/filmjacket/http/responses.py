@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import structlog
 from starlette.responses import Response
 
-from filmjacket.web.conditional import is_not_modified, is_range_allowed
+from filmjacket.errors import PreconditionFailed
+from filmjacket.web.conditional import is_not_modified, is_precondition_failed, is_range_allowed
 from filmjacket.web.ranges import content_range, parse_range
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ reader holds it until the end."""
 class Conditions:
     """What a GET asks for besides the resource: only if it changed, or only a range of it (RFC 9110 13, 14)."""
 
+    if_match: str | None = None
     if_none_match: str | None = None
     byte_range: str | None = None
     if_range: str | None = None
@@ -41,7 +43,7 @@ class Conditions:
     def of(cls, request: Request) -> Conditions:
         """The conditions of a request."""
         headers = request.headers
-        return cls(headers.get("if-none-match"), headers.get("range"), headers.get("if-range"))
+        return cls(headers.get("if-match"), headers.get("if-none-match"), headers.get("range"), headers.get("if-range"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,18 @@ class Begun:
 def begin(download: Download, conditions: Conditions) -> Begun:
     """Judge the conditions and read the first bytes, all of a small payload; call it in a lane.
 
-    Raises `RangeNotSatisfiable` for a range behind the end.
+    Raises `PreconditionFailed` for a false `If-Match` and `RangeNotSatisfiable` for a range behind the end.
     """
     status = 206 if download.partial else 200
     if download.etag is None:
         return _begin(status, download, download.chunks, download.length)
+    if is_precondition_failed(conditions.if_match, download.etag):
+        raise PreconditionFailed(
+            "The representation is not the one that If-Match names.",
+            section="RFC 9110 13.1.1",
+            offender="If-Match",
+            accepted=(download.etag,),
+        )
     if is_not_modified(conditions.if_none_match, download.etag):
         return Begun(304, download, [], None, None)
     length = download.length

@@ -33,8 +33,12 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from filmjacket.archive.ports import Blobs, Index
     from filmjacket.http.context import Context
     from filmjacket.offload import Lanes
+    from filmjacket.services.studies.download import Download
+    from filmjacket.web.accept import Preferences
+    from filmjacket.web.refs import ResourceRef
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -71,53 +75,34 @@ def _warning_headers(answer: SearchAnswer) -> dict[str, str]:
 
 async def retrieve(request: Request) -> Response:
     """Retrieve Study, Series or Instance (10.4.1.1.1)."""
-    context = context_of(request)
-    function = partial(
-        retrieve_instances,
-        context.index,
-        context.blobs,
-        ref_of(request),
-        preferences_of(request),
-        base_url_of(request),
-    )
-    return await start_download(context.lanes, request, function)
+    return await _download(request, retrieve_instances)
 
 
 async def metadata(request: Request) -> Response:
     """Retrieve Metadata (10.4.1.1.2)."""
-    context = context_of(request)
-    function = partial(retrieve_metadata, context.index, ref_of(request), preferences_of(request), base_url_of(request))
-    return await start_download(context.lanes, request, function)
+    return await _download(
+        request, lambda index, _, ref, preferences, base_url: retrieve_metadata(index, ref, preferences, base_url)
+    )
 
 
 async def frames(request: Request) -> Response:
     """Retrieve Frames (10.4.1.1.6)."""
-    context = context_of(request)
     numbers = parse_frame_list(request.path_params["frames"])
-    function = partial(
-        retrieve_frames,
-        context.index,
-        context.blobs,
-        ref_of(request),
-        numbers,
-        preferences_of(request),
-        base_url_of(request),
-    )
-    return await start_download(context.lanes, request, function)
+    return await _download(request, partial(retrieve_frames, numbers=numbers))
 
 
 async def bulk_data(request: Request) -> Response:
     """Retrieve one bulk value (10.4.1.1.5)."""
-    context = context_of(request)
     path = parse_bulk_path(request.path_params["path"])
+    return await _download(request, partial(retrieve_bulk_data, path=path))
+
+
+async def _download(
+    request: Request, retrieve: Callable[[Index, Blobs, ResourceRef, Preferences, str], Download]
+) -> Response:
+    context = context_of(request)
     function = partial(
-        retrieve_bulk_data,
-        context.index,
-        context.blobs,
-        ref_of(request),
-        path,
-        preferences_of(request),
-        base_url_of(request),
+        retrieve, context.index, context.blobs, ref_of(request), preferences_of(request), base_url_of(request)
     )
     return await start_download(context.lanes, request, function)
 

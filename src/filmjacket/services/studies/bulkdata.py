@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def retrieve_bulk_data(
-    index: Index, blobs: Blobs, ref: ResourceRef, path: str, preferences: Preferences, base_url: str
+    index: Index, blobs: Blobs, ref: ResourceRef, preferences: Preferences, base_url: str, *, path: str
 ) -> Download:
     """The bulk value at an attribute path of one instance, as little endian bytes or as compressed frames.
 

@@ -15,6 +15,7 @@ from filmjacket.services.studies.download import Download, Part, multi_part, sin
 from filmjacket.services.studies.stored_bytes import STEP, read_range, read_value, shift_bits
 from filmjacket.web import negotiate
 from filmjacket.web.conditional import etag
+from filmjacket.web.targets import frame_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,9 +31,10 @@ def retrieve_frames(
     index: Index,
     blobs: Blobs,
     ref: ResourceRef,
-    numbers: Sequence[int],
     preferences: Preferences,
     base_url: str,
+    *,
+    numbers: Sequence[int],
 ) -> Download:
     """The frames with these 1-based numbers, in the order asked for, one part each.
 
@@ -84,13 +86,12 @@ def frame_parts(
     base_url: str,
 ) -> list[Part]:
     """One part for each frame number, bytes unread."""
-    location = f"{base_url}/studies/{instance.study_uid}/series/{instance.series_uid}/instances/{instance.sop_uid}"
+    uids = (instance.study_uid, instance.series_uid, instance.sop_uid)
     parts: list[Part] = []
     for number, content in zip(numbers, _contents(index, blobs, instance, numbers), strict=True):
         tag = etag(instance.blob.sha256, content_type, f"frame{number}")
-        parts.append(
-            Part(content_type, f"{location}/frames/{number}", content.length, content.chunks, tag, content.ranged)
-        )
+        location = frame_url(base_url, *uids, number)
+        parts.append(Part(content_type, location, content.length, content.chunks, tag, content.ranged))
     return parts
 
 

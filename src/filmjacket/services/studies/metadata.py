@@ -12,6 +12,7 @@ from filmjacket.errors import NotFound
 from filmjacket.services.studies.download import Download, Part, single_part, streamed_multi_part
 from filmjacket.web import negotiate
 from filmjacket.web.bulk_uri import absolute_bulk_uris, bulk_prefix
+from filmjacket.web.targets import instance_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -65,5 +66,5 @@ def _with_absolute_uris(item: InstanceMetadata, base_url: str) -> bytes:
 
 def _xml_part(item: InstanceMetadata, base_url: str) -> Part:
     document = encode_native(decode_attributes(_with_absolute_uris(item, base_url)))
-    location = f"{base_url}/studies/{item.study_uid}/series/{item.series_uid}/instances/{item.sop_uid}/metadata"
+    location = f"{instance_url(base_url, item.study_uid, item.series_uid, item.sop_uid)}/metadata"
     return Part(XML, location, len(document), partial(iter, (document,)))

@@ -18,6 +18,7 @@ from filmjacket.services.studies.stored_bytes import STEP
 from filmjacket.web import negotiate, status
 from filmjacket.web.conditional import etag
 from filmjacket.web.media_types import DICOM, OCTET_STREAM
+from filmjacket.web.targets import instance_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -71,7 +72,7 @@ def _plan(
 
 
 def _part(blobs: Blobs, instance: StoredInstance, plan: InstancePlan, base_url: str) -> Part:
-    location = f"{base_url}/studies/{instance.study_uid}/series/{instance.series_uid}/instances/{instance.sop_uid}"
+    location = instance_url(base_url, instance.study_uid, instance.series_uid, instance.sop_uid)
     whole = partial(_stored_file, blobs, instance)
     tag = etag(instance.blob.sha256, plan.content_type)
     if plan.plan is negotiate.TransferPlan.AS_STORED and instance.layout.part10:

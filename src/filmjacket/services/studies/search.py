@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from filmjacket.dicom.json_model import encode_attributes
+from filmjacket.dicom.json_model import decode_attributes, encode_attributes
 from filmjacket.dicom.xml_model import encode_native
 from filmjacket.services.studies.download import Download, Part, multi_part
 from filmjacket.web import negotiate, status
+from filmjacket.web.bulk_uri import absolute_bulk_uris, bulk_prefix
 from filmjacket.web.refs import ResourceRef
+from filmjacket.web.targets import resource_url
 
 if TYPE_CHECKING:
     from filmjacket.archive.ports import Index
     from filmjacket.archive.records import SearchMatch
-    from filmjacket.dicom.attributes import Attributes
     from filmjacket.web.accept import Preferences
     from filmjacket.web.query import SearchQuery
 
@@ -39,25 +40,31 @@ def search(index: Index, query: SearchQuery, preferences: Preferences, base_url:
     warnings = [status.warning(base_url, text) for text in query.warnings]
     if page.matches and page.remaining:
         warnings.append(status.warning(base_url, status.additional_results(page.remaining)))
-    rows = [_with_retrieve_url(match, base_url) for match in page.matches]
-    if representation.media_type == JSON or not rows:
-        body = b"[" + b",".join(map(encode_attributes, rows)) + b"]"
+    documents = [_document(match, base_url) for match in page.matches]
+    if representation.media_type == JSON or not documents:
+        body = b"[" + b",".join(documents) + b"]"
         download = Download(JSON, len(body), iter((body,)), warnings=tuple(warnings))
     else:
-        documents = [encode_native(row) for row in rows]
         parts = [
-            Part(XML, _url(match, base_url), len(document), partial(iter, (document,)))
-            for match, document in zip(page.matches, documents, strict=True)
+            _xml_part(_url(match, base_url), document) for match, document in zip(page.matches, documents, strict=True)
         ]
-        made = multi_part(parts, XML)
-        download = Download(made.content_type, made.length, made.chunks, warnings=tuple(warnings))
-    return SearchAnswer(download, len(rows))
+        download = replace(multi_part(parts, XML), warnings=tuple(warnings))
+    return SearchAnswer(download, len(documents))
 
 
 def _url(match: SearchMatch, base_url: str) -> str:
-    return f"{base_url}/{ResourceRef(match.study_uid, match.series_uid, match.sop_uid).path}"
+    return resource_url(base_url, ResourceRef(match.study_uid, match.series_uid, match.sop_uid))
 
 
-def _with_retrieve_url(match: SearchMatch, base_url: str) -> Attributes:
-    """RetrieveURL is VR UR and absolute (10.6.3.3)."""
-    return {**match.attributes, RETRIEVE_URL: {"vr": "UR", "Value": [_url(match, base_url)]}}
+def _document(match: SearchMatch, base_url: str) -> bytes:
+    """One result as DICOM JSON; RetrieveURL is VR UR and absolute (10.6.3.3), and so are bulk data references."""
+    document = encode_attributes({**match.attributes, RETRIEVE_URL: {"vr": "UR", "Value": [_url(match, base_url)]}})
+    if match.series_uid is None or match.sop_uid is None:
+        return document
+    prefix = bulk_prefix(base_url, match.study_uid, match.series_uid, match.sop_uid)
+    return absolute_bulk_uris(document, prefix.encode())
+
+
+def _xml_part(location: str, document: bytes) -> Part:
+    encoded = encode_native(decode_attributes(document))
+    return Part(XML, location, len(encoded), partial(iter, (encoded,)))
