@@ -5,7 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-NEWEST := $(shell for v in 3.14 3.13 3.12; do command -v python$$v >/dev/null 2>&1 && python$$v -c '' >/dev/null 2>&1 && { echo python$$v; break; }; done)
+# The newest Python that works here; pyenv keeps its own where PATH does not see them.
+NEWEST := $(shell for v in 3.14 3.13 3.12; do for p in python$$v $(HOME)/.pyenv/versions/$$v.*/bin/python; do \
+	"$$p" -c 'import ensurepip' >/dev/null 2>&1 && { echo "$$p"; exit; }; done; done)
 FUZZ_SECONDS ?= 60
 
 .PHONY: help demo test check unit conformance newest fuzz bench docs format clean
