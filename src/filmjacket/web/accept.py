@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -60,6 +61,7 @@ class Preferences:
     refusal: str = ""
 
 
+@lru_cache(maxsize=128)
 def parse_accept(
     header: str | None, accept_parameter: tuple[str, ...] | None = None, *, strict: bool = False
 ) -> Preferences:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from filmjacket.dicom import transfer_syntaxes
@@ -166,6 +167,7 @@ def choose_store_response(preferences: Preferences) -> Representation:
         return Representation(DICOM_JSON, multipart=False)
 
 
+@lru_cache(maxsize=128)
 def choose_instances(preferences: Preferences, *, single: bool) -> tuple[Representation, ...]:
     """Representations of instance resources that are acceptable, best first; never empty.
 
