@@ -75,7 +75,8 @@ def assert_everything_visible_is_whole(server: Server, sent: dict[str, str]) -> 
     return visible
 
 
-def test_kill_at_random_moments_of_storing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_kill_at_random_moments_of_storing(tmp_path: Path, workers: str) -> None:
     seed = random.randrange(10**9)
     print(f"seed {seed}")
     chance = random.Random(seed)
@@ -83,7 +84,7 @@ def test_kill_at_random_moments_of_storing(tmp_path: Path) -> None:
     sent: dict[str, str] = {}
     acknowledged: dict[str, str] = {}
     for _ in range(ROUNDS):
-        server = start_server(data)
+        server = start_server(data, FILMJACKET_WORKERS=workers)
         files = [series(40) for _ in range(WRITERS)]
         writers = [
             Writer(server.port, some, group)

@@ -112,7 +112,7 @@ class Blobs(Protocol):
         ...
 
     def chunks(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """The bytes of a range in chunks of at most 512 KiB."""
+        """The bytes of a range in chunks of at most 256 KiB."""
         ...
 
     def local_path(self, key: str) -> Path | None:

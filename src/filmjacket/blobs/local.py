@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from filmjacket.archive.ports import StagedBlob
 
 STAGE = ".stage"
-CHUNK_BYTES = 512 * 1024
+CHUNK_BYTES = 256 * 1024
 MEMORY_BYTES = 1 << 20
 ROOM_CHECK_SECONDS = 0.2
 """Free space is looked at no more often than this."""
@@ -108,7 +108,7 @@ class LocalBlobs:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def chunks(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """The bytes of a range in chunks of at most 512 KiB."""
+        """The bytes of a range in chunks of at most 256 KiB."""
         descriptor = self._open(key)
         try:
             if length is None:
