@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -13,7 +12,7 @@ import pydicom
 from pydicom.data import get_charset_files
 from pydicom.uid import generate_uid
 from tests.conformance.wire import BASE, Answer, send
-from tests.samples import multipart, sample, uids
+from tests.samples import multipart, sample, uids, variant
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -120,17 +119,8 @@ def charset_sample(name: str) -> bytes:
 
 def made(name: str, **changes: object) -> bytes:
     """A bundled file with attributes changed and new UIDs where none are given."""
-    dataset = pydicom.dcmread(io.BytesIO(sample(name)))
     defaults = {key: generate_uid() for key in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")}
-    for keyword, value in (defaults | changes).items():
-        if value is None:
-            delattr(dataset, keyword)
-        else:
-            setattr(dataset, keyword, value)
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    out = io.BytesIO()
-    dataset.save_as(out, enforce_file_format=True)
-    return out.getvalue()
+    return variant(name, **(defaults | changes))
 
 
 def item(**attributes: object) -> pydicom.Dataset:

@@ -111,8 +111,8 @@ class Intake:
         self._incoming = None
         if len(self._staged) >= PUBLISH_INSTANCES or _bytes_of(self._staged) >= PUBLISH_BYTES:
             self._publish()
-        if len(self._published) >= FLUSH_INSTANCES or _headers_of(self._published) >= FLUSH_HEADER_BYTES:
-            self._commit()
+            if len(self._published) >= FLUSH_INSTANCES or _headers_of(self._published) >= FLUSH_HEADER_BYTES:
+                self._commit()
 
     def refuse(self, failure: StoreFailure) -> None:
         """Count a part that is not even begun."""
