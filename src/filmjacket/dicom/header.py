@@ -42,11 +42,18 @@ if TYPE_CHECKING:
     from filmjacket.dicom.attributes import Attributes, Element
     from filmjacket.dicom.charset import Charset
     from filmjacket.dicom.events import Event
+    from filmjacket.dicom.values import Decoded
 
 __all__ = ("BulkValue", "Header", "HeaderReader", "Layout", "PixelLayout", "ValueWarning", "read_header")
 
 MAX_WARNINGS = 100
 """Warnings that are kept of one file; more say nothing new."""
+
+REMEMBERED_BYTES = 64
+"""Longest value field whose decoded form is remembered."""
+
+REMEMBERED_VALUES = 4096
+"""Decoded values that are remembered for one character set: some ten headers of different series, 2 MB."""
 
 _CHARSET = "00080005"
 _SPECIAL = PIXEL_TAGS | {_CHARSET, "FFFCFFFC", EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS}
@@ -148,12 +155,21 @@ class HeaderReader:
             self._big_endian = self._scanner.encoding.big_endian
         handlers, decoders = self._HANDLERS, DECODERS
         attributes, charset, big_endian = self._attributes, self._charset, self._big_endian
+        remembered = _remembered(charset, big_endian)
         for kind, tag, vr, offset, length, raw in events:
             if kind or vr in _CAREFUL_VRS or tag in _SPECIAL:
                 handlers[kind](self, tag, vr, offset, length, raw)
-                attributes, charset, big_endian = self._attributes, self._charset, self._big_endian
+                attributes = self._attributes
+                if charset is not self._charset or big_endian is not self._big_endian:
+                    charset, big_endian = self._charset, self._big_endian
+                    remembered = _remembered(charset, big_endian)
                 continue
-            element, warning = decoders[vr](raw, charset, big_endian)
+            decoded = remembered.get((vr, raw))
+            if decoded is None:
+                decoded = decoders[vr](raw, charset, big_endian)
+                if length <= REMEMBERED_BYTES:
+                    _remember(remembered, vr, raw, decoded)
+            element, warning = decoded
             if element is None:
                 element = self._refer(tag, vr, offset, length)
             if warning:
@@ -358,6 +374,19 @@ def read_header(content: bytes) -> Header:
     reader = HeaderReader()
     reader.feed(content)
     return reader.finish()
+
+
+# Instances of a series have nearly all their values in common: looking one up costs an eighth of decoding it. The
+# attribute objects are shared by data sets and by threads, which is safe because nobody changes one in place.
+@lru_cache(maxsize=4)
+def _remembered(charset: Charset, big_endian: bool) -> dict[tuple[str, bytes], Decoded]:  # noqa: ARG001, FBT001 - the key
+    return {}
+
+
+def _remember(remembered: dict[tuple[str, bytes], Decoded], vr: str, raw: bytes, decoded: Decoded) -> None:
+    if len(remembered) >= REMEMBERED_VALUES:
+        remembered.clear()
+    remembered[vr, raw] = decoded
 
 
 @lru_cache(maxsize=256)

@@ -24,7 +24,7 @@ from sqlalchemy import (
     Text,
 )
 
-HEAD_REVISION = "0001"
+HEAD_REVISION = "0003"
 """The newest migration; a test compares it with the migrations folder."""
 
 UNKNOWN_NUMBER = 2**63 - 1

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from filmjacket.dicom.encapsulation import strip_item_headers
 from filmjacket.errors import NotAcceptable, NotFound
 from filmjacket.services.studies.download import Download, Part, multi_part, single_part
+from filmjacket.services.studies.missing import missing_resource
 from filmjacket.services.studies.stored_bytes import STEP, read_range, read_value, shift_bits
 from filmjacket.web import negotiate
 from filmjacket.web.conditional import etag
@@ -69,7 +70,7 @@ def find_instance(index: Index, ref: ResourceRef) -> StoredInstance:
     """The one instance that `ref` names. Raises `NotFound`."""
     found = index.instances(ref)
     if not found:
-        raise NotFound("There is no such instance in this archive.", section="10.4.3.1", offender="target URI")
+        raise missing_resource(index, ref)
     return found[0]
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from filmjacket.dicom.json_model import decode_attributes
 from filmjacket.dicom.xml_model import encode_native
-from filmjacket.errors import NotFound
 from filmjacket.services.studies.download import Download, Part, single_part, streamed_multi_part
+from filmjacket.services.studies.missing import missing_resource
 from filmjacket.web import negotiate
 from filmjacket.web.bulk_uri import absolute_bulk_uris, bulk_prefix
 from filmjacket.web.targets import instance_url
@@ -35,7 +35,7 @@ def retrieve_metadata(index: Index, ref: ResourceRef, preferences: Preferences, 
     batches = index.metadata(ref)
     first = next(batches, None)
     if not first:
-        raise NotFound("There is no such resource in this archive.", section="10.4.3.1", offender="target URI")
+        raise missing_resource(index, ref)
     documents = (item for batch in chain((first,), batches) for item in batch)
     if representation.media_type == JSON:
         return Download(JSON, None, _json_array(documents, base_url))

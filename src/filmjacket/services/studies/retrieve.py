@@ -11,9 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from filmjacket.dicom.rewrite import to_explicit_little_endian
-from filmjacket.errors import NotAcceptable, NotFound
+from filmjacket.errors import NotAcceptable
 from filmjacket.services.studies.bulkdata import retrieve_bulk_collection
 from filmjacket.services.studies.download import Download, Part, multi_part, single_part
+from filmjacket.services.studies.missing import missing_resource
 from filmjacket.services.studies.stored_bytes import STEP
 from filmjacket.web import negotiate, status
 from filmjacket.web.conditional import etag
@@ -41,7 +42,7 @@ def retrieve_instances(
     representations = negotiate.choose_instances(preferences, single=ref.instance is not None)
     instances = index.instances(ref)
     if not instances:
-        raise NotFound("There is no such resource in this archive.", section="10.4.3.1", offender="target URI")
+        raise missing_resource(index, ref)
     if representations[0].media_type == OCTET_STREAM:
         return retrieve_bulk_collection(index, blobs, instances, preferences, base_url)
     planned, refused = _plan(instances, representations)
