@@ -127,7 +127,7 @@ def _split_datetimes(text: str) -> list[tuple[str, str]]:
     hyphens = [index for index, character in enumerate(text) if character == "-"]
     ways = [(text[:index], text[index + 1 :]) for index in hyphens]
     if len(hyphens) == 1 and 0 < hyphens[0] == len(text) - 5:
-        zone = _offset_minutes(text[hyphens[0] :])
+        zone = parse_offset(text[hyphens[0] :])
         if zone is not None:
             return []
     return ways
