@@ -155,20 +155,20 @@ class HeaderReader:
             self._big_endian = self._scanner.encoding.big_endian
         handlers, decoders = self._HANDLERS, DECODERS
         attributes, charset, big_endian = self._attributes, self._charset, self._big_endian
-        remembered = _remembered(charset, big_endian)
+        remembered, on_top = _remembered(charset, big_endian), not self._levels
         for kind, tag, vr, offset, length, raw in events:
             if kind or vr in _CAREFUL_VRS or tag in _SPECIAL:
                 handlers[kind](self, tag, vr, offset, length, raw)
-                attributes = self._attributes
+                attributes, on_top = self._attributes, not self._levels
                 if charset is not self._charset or big_endian is not self._big_endian:
                     charset, big_endian = self._charset, self._big_endian
                     remembered = _remembered(charset, big_endian)
                 continue
-            decoded = remembered.get((vr, raw))
+            # Items are left out: they hold what differs from frame to frame.
+            decoded = remembered.get((vr, raw)) if on_top else decoders[vr](raw, charset, big_endian)
             if decoded is None:
                 decoded = decoders[vr](raw, charset, big_endian)
-                if length <= REMEMBERED_BYTES:
-                    _remember(remembered, vr, raw, decoded)
+                _remember(remembered, vr, raw, decoded)
             element, warning = decoded
             if element is None:
                 element = self._refer(tag, vr, offset, length)
@@ -376,14 +376,16 @@ def read_header(content: bytes) -> Header:
     return reader.finish()
 
 
-# Instances of a series have nearly all their values in common: looking one up costs an eighth of decoding it. The
-# attribute objects are shared by data sets and by threads, which is safe because nobody changes one in place.
+# Instances of a series have nearly all values of the top level in common: looking one up costs an eighth of decoding
+# it. The attribute objects are shared by data sets and by threads; safe because nobody changes one in place.
 @lru_cache(maxsize=4)
 def _remembered(charset: Charset, big_endian: bool) -> dict[tuple[str, bytes], Decoded]:  # noqa: ARG001, FBT001 - the key
     return {}
 
 
 def _remember(remembered: dict[tuple[str, bytes], Decoded], vr: str, raw: bytes, decoded: Decoded) -> None:
+    if len(raw) > REMEMBERED_BYTES:
+        return
     if len(remembered) >= REMEMBERED_VALUES:
         remembered.clear()
     remembered[vr, raw] = decoded

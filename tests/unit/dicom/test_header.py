@@ -125,6 +125,24 @@ def test_items_inherit_the_character_set_and_may_have_their_own():
     assert "00080005" not in first
 
 
+def test_what_is_remembered_of_one_file_is_not_taken_for_the_same_bytes_of_another():
+    odd = explicit("00080060", "CS", b"CTX")
+    for charset, text in ((b"ISO_IR 126", "Διον"), (b"ISO_IR 100", "Äéïí"), (b"ISO_IR 126", "Διον")):
+        header = read(explicit("00080005", "CS", charset) + odd + explicit("00100010", "PN", b"\xc4\xe9\xef\xed"))
+        assert header.attributes["00100010"]["Value"] == [{"Alphabetic": text}]
+        assert [warning.text for warning in header.warnings] == ["odd length"]
+    numbers = [read(us("00280010", 258, order=order), syntax) for order, syntax in (("<", LITTLE), (">", BIG))]
+    assert [header.attributes["00280010"]["Value"] for header in numbers] == [[258], [258]]
+
+
+def test_what_is_remembered_is_bounded(monkeypatch):
+    monkeypatch.setattr(header_module, "REMEMBERED_VALUES", 3)
+    for number in range(10):
+        header = read(explicit("00080060", "CS", b"CT") + us("00280010", number))
+        assert header.attributes["00280010"]["Value"] == [number]
+    assert len(header_module._remembered(header_module.DEFAULT_CHARSET, False)) <= 4
+
+
 def test_an_unknown_character_set_warns():
     header = read(explicit("00080005", "CS", b"KLINGON ") + explicit("00100010", "PN", b"A^B "))
     assert header.attributes["00100010"]["Value"] == [{"Alphabetic": "A^B"}]
