@@ -64,8 +64,11 @@ class Part:
         return self.headers["content-location"]
 
 
-def multipart_of(headers: Any, body: bytes) -> list[Part]:
-    """Parts of a `multipart/related` payload, by the letter of RFC 2046 5.1 and RFC 2387; anything odd fails."""
+def multipart_of(headers: Any, body: bytes, *, mixed: bool = False) -> list[Part]:
+    """Parts of a `multipart/related` payload, by the letter of RFC 2046 5.1 and RFC 2387; anything odd fails.
+
+    All parts are of one media type unless they are `mixed`: then `type` is that of the first, the root.
+    """
     essence, parameters = media_type(headers["content-type"])
     assert essence == "multipart/related"
     boundary = parameters["boundary"].encode("ascii")
@@ -76,7 +79,7 @@ def multipart_of(headers: Any, body: bytes) -> list[Part]:
     assert pieces[-1] in {b"--", b"--\r\n"}, "no close delimiter at the end"
     parts = [_part(piece) for piece in pieces[1:-1]]
     assert parts, "an empty multipart"
-    assert {part.content_type[0] for part in parts} == {parameters["type"]}
+    assert {part.content_type[0] for part in parts[: 1 if mixed else None]} == {parameters["type"].lower()}
     return parts
 
 
@@ -99,7 +102,7 @@ def _part(piece: bytes) -> Part:
 def parts_of(response: Any) -> list[Part]:
     """Parts of a response, multipart or not, with its own framing checked."""
     assert response.status_code in {200, 206}, (response.status_code, response.content[:300])
-    if "content-length" in response.headers:
+    if "content-length" in response.headers and "content-encoding" not in response.headers:
         assert int(response.headers["content-length"]) == len(response.content)
     if response.headers["content-type"].startswith("multipart/"):
         return multipart_of(response.headers, response.content)

@@ -17,9 +17,11 @@ from starlette.requests import ClientDisconnect
 from filmjacket.blobs.local import LocalBlobs
 from filmjacket.dicom.dictionary import warm_up
 from filmjacket.errors import FilmjacketError
+from filmjacket.http.coding import CodedAnswers
 from filmjacket.http.context import Context
 from filmjacket.http.errors import on_client_disconnect, on_filmjacket_error, on_http_exception, on_unexpected
-from filmjacket.http.middleware import AccessLog, with_cors
+from filmjacket.http.middleware import AccessLog, HeaderLimit, with_cors
+from filmjacket.http.responses import Delivery
 from filmjacket.http.routes import routes
 from filmjacket.index import open_index
 from filmjacket.logs import configure_logging
@@ -57,8 +59,12 @@ def open_archive(settings: Settings) -> Archive:
         memory_bytes=settings.stage_memory_bytes,
         minimum_free_bytes=settings.minimum_free_bytes,
     )
-    index = open_index(settings.database_url, maximum_results=settings.search.maximum_results)
-    return Archive(index, blobs, Ingest(index, blobs, settings.duplicates))
+    index = open_index(
+        settings.database_url,
+        maximum_results=settings.search.maximum_results,
+        search_attributes=settings.search.attributes,
+    )
+    return Archive(index, blobs, Ingest(index, blobs, settings.duplicates, settings.deletion.rules))
 
 
 def tune_garbage_collection() -> None:
@@ -81,7 +87,8 @@ def create_app(settings: Settings) -> ASGIApp:
         tune_garbage_collection()
         lanes = Lanes(db=settings.lanes.db, disk=settings.lanes.disk)
         try:
-            yield {"context": Context(settings, archive.index, archive.blobs, archive.ingest, lanes)}
+            delivery = Delivery(CodedAnswers(settings.coded_answers_bytes), settings.cache_seconds)
+            yield {"context": Context(settings, archive.index, archive.blobs, archive.ingest, lanes, delivery)}
         finally:
             archive.close()
 
@@ -96,7 +103,7 @@ def create_app(settings: Settings) -> ASGIApp:
         },
     )
     app.router.redirect_slashes = False
-    return AccessLog(with_cors(app, settings.cors_origins))
+    return AccessLog(with_cors(HeaderLimit(app, settings.limits.header_bytes), settings.cors_origins))
 
 
 def create_app_from_environment() -> ASGIApp:

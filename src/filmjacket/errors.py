@@ -63,6 +63,18 @@ class Conflict(FilmjacketError):
     reason_code = "conflict"
 
 
+class Held(Conflict):
+    """409: the study is on legal hold."""
+
+    reason_code = "legal-hold"
+
+
+class Retained(Conflict):
+    """409: the instances are not yet old enough to be deleted."""
+
+    reason_code = "retention"
+
+
 class Gone(FilmjacketError):
     """410: the resource was deleted, and the server knows it."""
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from pydicom.uid import generate_uid
 from tests.conftest import BASE
-from tests.samples import instance_path, sample
+from tests.samples import instance_path, sample, variant
+
+from filmjacket.blobs.local import LocalBlobs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.testclient import TestClient
 
 CT = sample("CT_small.dcm")
@@ -91,9 +96,122 @@ def test_tags_of_different_representations_differ(loaded: TestClient) -> None:
     assert len(tags) == 10
 
 
-def test_multipart_has_no_tag_since_its_boundary_is_new_each_time(loaded: TestClient) -> None:
-    answer = loaded.get(
-        INSTANCE, headers={"Accept": 'multipart/related; type="application/dicom"', "Range": "bytes=0-9"}
-    )
-    assert answer.status_code == 200
-    assert "etag" not in answer.headers
+STUDY = INSTANCE.partition("/series/")[0]
+MANY_FRAMES = f"{BASE}{instance_path(J2K)}"
+PAYLOADS = {
+    "study": (STUDY, 'multipart/related; type="application/dicom"'),
+    "study as zip": (STUDY, "application/zip; transfer-syntax=*"),
+    "instance": (INSTANCE, "*/*"),
+    "native frame": (f"{INSTANCE}/frames/1", "*/*"),
+    "compressed frames": (f"{MANY_FRAMES}/frames/1,5,6", "*/*"),
+    "bulk data": (f"{STUDY}/bulkdata", "*/*"),
+    "pixel data": (f"{MANY_FRAMES}/pixeldata", "*/*"),
+    "pixel data value": (f"{MANY_FRAMES}/bulkdata/7FE00010", "*/*"),
+}
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+class TestPayloadsOfManyParts:
+    """8.4.2: a range counts the whole body, boundaries included, so that they are the same each time."""
+
+    def test_every_range_is_that_of_the_whole(self, loaded: TestClient, name: str) -> None:
+        url, accept = PAYLOADS[name]
+        whole = loaded.get(url, headers={"Accept": accept})
+        assert whole.status_code == 200
+        body, size, tag = whole.content, len(whole.content), whole.headers["etag"]
+        assert whole.headers["content-length"] == str(size)
+        assert whole.headers["accept-ranges"] == "bytes"
+        assert not tag.startswith("W/")
+        for first, last in [(0, 0), (0, size - 1), (size - 1, size - 1), (size // 3, size // 2), (1, size - 40)]:
+            asked = {"Accept": accept, "Range": f"bytes={first}-{last}", "If-Range": tag}
+            part = loaded.get(url, headers=asked)
+            assert part.status_code == 206
+            assert part.headers["content-range"] == f"bytes {first}-{last}/{size}"
+            assert part.headers["content-type"] == whole.headers["content-type"]
+            assert part.headers["etag"] == tag
+            assert part.content == body[first : last + 1]
+
+    def test_any_cut_joins_again(self, loaded: TestClient, name: str) -> None:
+        url, accept = PAYLOADS[name]
+        body = loaded.get(url, headers={"Accept": accept}).content
+        for cut in range(1, len(body), max(len(body) // 29, 1)):
+            rest = loaded.get(url, headers={"Accept": accept, "Range": f"bytes={cut}-"})
+            assert rest.status_code == 206
+            assert body[:cut] + rest.content == body
+
+    def test_a_tag_makes_the_second_request_304(self, loaded: TestClient, name: str) -> None:
+        url, accept = PAYLOADS[name]
+        tag = loaded.get(url, headers={"Accept": accept}).headers["etag"]
+        again = loaded.get(url, headers={"Accept": accept, "If-None-Match": tag})
+        assert (again.status_code, again.content) == (304, b"")
+
+    def test_a_changed_tag_and_a_range_behind_the_end(self, loaded: TestClient, name: str) -> None:
+        url, accept = PAYLOADS[name]
+        size = len(loaded.get(url, headers={"Accept": accept}).content)
+        stale = {"Accept": accept, "Range": "bytes=5-", "If-Range": '"other"'}
+        assert loaded.get(url, headers=stale).status_code == 200
+        behind = loaded.get(url, headers={"Accept": accept, "Range": f"bytes={size}-"})
+        assert (behind.status_code, behind.headers["content-range"]) == (416, f"bytes */{size}")
+
+    def test_head_has_the_headers_of_get_and_reads_nothing(
+        self, loaded: TestClient, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of encapsulated pixel data the item headers are read, which say how long the fragments are."""
+        url, accept = PAYLOADS[name]
+        got = loaded.get(url, headers={"Accept": accept})
+        reads = spied_reads(monkeypatch)
+        for conditions in ({}, {"Range": "bytes=5-"}):
+            head = loaded.head(url, headers={"Accept": accept, **conditions})
+            assert (head.status_code, head.content) == (200, b"")
+            for field in ("content-length", "content-type", "etag", "accept-ranges"):
+                assert head.headers[field] == got.headers[field]
+        assert set(reads) <= {8}
+
+    def test_not_modified_reads_nothing(self, loaded: TestClient, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        url, accept = PAYLOADS[name]
+        tag = loaded.get(url, headers={"Accept": accept}).headers["etag"]
+        reads = spied_reads(monkeypatch)
+        assert loaded.get(url, headers={"Accept": accept, "If-None-Match": tag}).status_code == 304
+        assert set(reads) <= {8}
+
+
+def spied_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Lengths of all reads of blobs from now on."""
+    reads: list[int] = []
+    read, chunks = LocalBlobs.read, LocalBlobs.chunks
+
+    def spied_read(self: LocalBlobs, key: str, offset: int, length: int) -> bytes:
+        reads.append(length)
+        return read(self, key, offset, length)
+
+    def spied_chunks(self: LocalBlobs, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        reads.append(-1)
+        return chunks(self, key, offset, length)
+
+    monkeypatch.setattr(LocalBlobs, "read", spied_read)
+    monkeypatch.setattr(LocalBlobs, "chunks", spied_chunks)
+    return reads
+
+
+def test_what_is_converted_has_a_tag_but_no_ranges(client: TestClient) -> None:
+    """Its length is known only at the end."""
+    file = sample("MR_small_implicit.dcm")
+    client.post(f"{BASE}/studies", content=file, headers={"Content-Type": "application/dicom"})
+    url = BASE + instance_path(file).partition("/series/")[0]
+    for accept in ("*/*", "application/zip"):
+        answer = client.get(url, headers={"Accept": accept, "Range": "bytes=5-"})
+        assert answer.status_code == 200
+        assert "accept-ranges" not in answer.headers
+        again = client.get(url, headers={"Accept": accept, "If-None-Match": answer.headers["etag"]})
+        assert again.status_code == 304
+        assert "content-length" not in client.head(url, headers={"Accept": accept}).headers
+
+
+def test_a_study_that_has_grown_has_another_tag(loaded: TestClient) -> None:
+    for accept in ("*/*", "application/zip; transfer-syntax=*"):
+        tag = loaded.get(STUDY, headers={"Accept": accept}).headers["etag"]
+        more = variant("CT_small.dcm", SOPInstanceUID=generate_uid())
+        assert loaded.post(f"{BASE}/studies", content=more, headers={"Content-Type": "application/dicom"}).is_success
+        ask = {"Accept": accept, "Range": "bytes=100-", "If-Range": tag, "If-None-Match": tag}
+        answer = loaded.get(STUDY, headers=ask)
+        assert (answer.status_code, answer.headers["etag"] == tag) == (200, False)

@@ -70,10 +70,10 @@ def test_put_studies_is_405(client: TestClient) -> None:
     assert {"GET", "HEAD", "POST"} <= set(response.headers["allow"].split(", "))
 
 
-def test_options_is_reserved_for_capabilities(client: TestClient) -> None:
-    """8.9: not there yet, and says so rather than 404 or an empty 200."""
+def test_options_is_retrieve_capabilities(client: TestClient) -> None:
+    """8.9, rather than 404 or an empty 200."""
     response = client.options(f"{BASE}/studies")
-    assert_teaches(response, 501)
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/vnd.sun.wadl+xml")
     assert "GET" in response.headers["allow"]
 
 

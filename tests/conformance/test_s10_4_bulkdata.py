@@ -207,3 +207,57 @@ def test_head_of_bulk_data(shelf: Shelf) -> None:
     head = shelf.client.head(stored.path + "/bulkdata/7FE00010")
     assert (head.status_code, head.content) == (200, b"")
     assert int(head.headers["content-length"]) == len(stored.dataset.PixelData)
+
+
+# Encapsulated documents ----------------------------------------------------------------------------------------
+
+PDF = b"%PDF-1.4\n" + NOISE[:1501] + b"\n%%EOF\n"
+
+
+def document(media_type: str, content: bytes = PDF) -> bytes:
+    dataset = dataset_of(samples.sample("CT_small.dcm"))
+    del dataset.PixelData
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.104.1"
+    dataset.MIMETypeOfEncapsulatedDocument = media_type
+    dataset.EncapsulatedDocumentLength = len(content)
+    dataset.EncapsulatedDocument = content + b"\0" * (len(content) % 2)
+    return saved(dataset)
+
+
+@pytest.mark.parametrize(
+    ("accept", "essence"),
+    [
+        ("*/*", "application/pdf"),
+        ("application/pdf", "application/pdf"),
+        ('multipart/related; type="application/pdf"', "application/pdf"),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "application/pdf"),
+        ("application/octet-stream", "application/octet-stream"),
+        ('multipart/related; type="application/octet-stream"', "application/octet-stream"),
+    ],
+)
+def test_a_document_has_its_own_media_type(shelf: Shelf, accept: str, essence: str) -> None:
+    """(0042,0012), without the padding; as octets it is the value of the attribute."""
+    assert len(PDF) % 2
+    stored = shelf.store(document("application/pdf"))
+    (part,) = parts_of(stored.get("/bulkdata/00420011", accept))
+    assert part.content_type[0] == essence
+    assert part.body == (PDF if essence == "application/pdf" else PDF + b"\0")
+    assert part.location == f"{stored.url}/bulkdata/00420011"
+
+
+def test_a_document_by_a_link_and_in_ranges(shelf: Shelf) -> None:
+    stored = shelf.store(document("application/pdf"))
+    uri = uris(stored)["00420011"]
+    linked = shelf.client.get(f"{uri}?accept=application/pdf", headers={"Accept": "text/html, */*;q=0.8"})
+    assert (linked.headers["content-type"], linked.content) == ("application/pdf", PDF)
+    part = shelf.client.get(uri, headers={"Range": "bytes=1500-"})
+    assert (part.status_code, part.content) == (206, PDF[1500:])
+    collected = parts_of(stored.get("/bulkdata", 'multipart/related; type="application/pdf"'))
+    assert [part.body for part in collected if part.content_type[0] == "application/pdf"] == [PDF]
+
+
+@pytest.mark.parametrize("name", ["text/html", "image/svg+xml", "application/xhtml+xml", "nonsense", ""])
+def test_a_document_is_never_a_page_of_this_server(shelf: Shelf, name: str) -> None:
+    stored = shelf.store(document(name))
+    answer = stored.get("/bulkdata/00420011", "text/html, image/svg+xml, application/xhtml+xml, */*;q=0.1")
+    assert answer.headers["content-type"].partition(";")[0] == "application/octet-stream"

@@ -402,30 +402,7 @@ class TestPrivateAttributes:
 
 
 class TestControlParameters:
-    """8.3.4: fuzzymatching, emptyvaluematching, multiplevaluematching are understood; Warning texts are literal."""
-
-    @pytest.mark.parametrize(
-        ("name", "text"),
-        [
-            (
-                "fuzzymatching",
-                "The fuzzymatching parameter is not supported. Only literal matching has been performed.",
-            ),
-            (
-                "emptyvaluematching",
-                "The emptyvaluematching parameter is not supported. Empty Value Matching has not been performed.",
-            ),
-            (
-                "multiplevaluematching",
-                "The multiplevaluematching parameter is not supported. Multiple Value Matching has not been performed.",
-            ),
-        ],
-    )
-    def test_true_warns_and_searches_literally(self, searchable: Searchable, name: str, text: str) -> None:
-        answer = searchable.get(f"/studies?PatientID=1CT1&{name}=true")
-        assert answer.headers["warning"] == [f'299 http://testserver:8104/dicom-web "{text}"']
-        assert len(answer.json()) == 1
-        assert "warning" not in searchable.get(f"/studies?PatientID=1CT1&{name}=false").headers
+    """8.3.4: flags are true or false; what they do is in test_s08_3_4_matching_flags.py."""
 
     @pytest.mark.parametrize("value", ["maybe", "TRUE", "1", "", "true,false"])
     @pytest.mark.parametrize("name", ["fuzzymatching", "emptyvaluematching", "multiplevaluematching"])

@@ -188,7 +188,7 @@ class TestSection8_3_4_3Includefield:  # noqa: N801 - named after the section
         (row,) = searchable.rows("/studies?StudyDescription=Two%20series")
         assert row["00081030"] == {"vr": "LO", "Value": ["Two series"]}
 
-    @pytest.mark.parametrize("query", ["includefield=NoSuchKeyword", "includefield=00091999", "includefield=foo"])
+    @pytest.mark.parametrize("query", ["includefield=NoSuchKeyword", "includefield=00189999", "includefield=foo"])
     def test_what_is_not_known_is_not_returned(self, searchable: Searchable, query: str) -> None:
         (plain,) = searchable.rows("/studies?PatientName=Multi*")
         assert searchable.rows(f"/studies?PatientName=Multi*&{query}") == [plain]

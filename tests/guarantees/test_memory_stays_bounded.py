@@ -122,9 +122,14 @@ def test_large_study_goes_in_and_out(server: Server) -> None:
         yield b"--b--\r\n"
 
     assert post(server, body(), 'multipart/related; type="application/dicom"; boundary=b') == 200
-    status, length, _ = digest_of(server, f"/studies/{study}", 'multipart/related; type="application/dicom"')
-    assert status == 200
-    assert length > STUDY_INSTANCES * STUDY_FRAMES * len(FRAME)
+    for below, accept in (
+        ("", 'multipart/related; type="application/dicom"'),
+        ("", "application/zip"),
+        ("/pixeldata", "*/*"),
+    ):
+        status, length, _ = digest_of(server, f"/studies/{study}{below}", accept)
+        assert status == 200
+        assert length > STUDY_INSTANCES * STUDY_FRAMES * len(FRAME)
     assert peak_kb(server) < LIMIT_KB
 
 

@@ -222,3 +222,25 @@ def test_http2_refusals_are_answers(curl2: Curl) -> None:
     answer = curl2("/studies", "--http2-prior-knowledge", "-H", "Content-Type: text/plain", "--data-binary", f"@{name}")
     assert answer.status == 415
     assert answer.json()["accepted"]
+
+
+@pytest.mark.parametrize(
+    "accept", ['multipart/related; type="application/dicom"; transfer-syntax=*', "application/zip; transfer-syntax=*"]
+)
+def test_an_interrupted_download_of_a_study_is_resumed(curl: Curl, tmp_path: Path, accept: str) -> None:
+    """`curl -C -` asks for the rest of what it has; boundary and order are the same in both requests (8.4.2)."""
+    study = generate_uid()
+    files = samples.series(20, StudyInstanceUID=study)
+    body, headers = samples.multipart(*files)
+    payload = curl.file("payload", body)
+    content_type = f"Content-Type: {headers['Content-Type']}"
+    stored = curl("/studies", "-X", "POST", "-H", content_type, "--data-binary", f"@{payload}")
+    assert stored.status == 200
+    url, target = f"{curl.server.url}/studies/{study}", tmp_path / "study"
+    whole = curl(f"/studies/{study}", "-H", f"Accept: {accept}").body
+    command = ["curl", "-sS", "--max-time", "30", "-H", f"Accept: {accept}", "-o", str(target)]
+    for size in (1, len(whole) // 3, len(whole) - 1):
+        target.write_bytes(whole[:size])
+        done = subprocess.run([*command, "-C", "-", url], check=False, capture_output=True, text=True, timeout=40)
+        assert done.returncode == 0, done.stderr
+        assert target.read_bytes() == whole

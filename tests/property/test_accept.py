@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filmjacket.errors import BadRequest, NotAcceptable
-from filmjacket.web import negotiate
+from filmjacket.web import negotiate, negotiate_bulk
 from filmjacket.web.accept import accept_parameter, parse_accept
 from filmjacket.web.media_types import MediaType, parse_media_type, split_list
 
@@ -56,8 +56,8 @@ CHOICES = {
     "metadata": lambda found, single, stored: negotiate.choose_metadata(found, single=single),
     "search": lambda found, single, stored: negotiate.choose_search(found),
     "store": lambda found, single, stored: negotiate.choose_store_response(found),
-    "frames": lambda found, single, stored: negotiate.choose_frames(found, single=single, stored=stored),
-    "bulk": lambda found, single, stored: negotiate.choose_bulk(found, single=single, stored=stored),
+    "frames": lambda found, single, stored: negotiate_bulk.choose_frames(found, single=single, stored=stored),
+    "bulk": lambda found, single, stored: negotiate_bulk.choose_bulk(found, single=single, stored=stored),
     "instances": lambda found, single, stored: negotiate.plan_instance(
         negotiate.choose_instances(found, single=single), stored or "1.2.840.10008.1.2"
     ),

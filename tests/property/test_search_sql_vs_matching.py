@@ -56,7 +56,12 @@ STUDY_VALUES = {
     "00200010": ("SH", [*TEXTS, 7]),
     "00081030": ("LO", TEXTS),
     "00100030": ("DA", DATES),
+    "00080201": ("SH", ["+0100", "-0500", "+1400", "bad"]),
+    "00101001": ("PN", NAMES),
+    "00081080": ("LO", TEXTS),
 }
+# Columns hold one value; these attributes have none.
+SEVERAL = {"00101001", "00081080"}
 SERIES_VALUES = {
     "00080060": ("CS", ["CT", "MR", "ct", "C T"]),
     "00200011": ("IS", NUMBERS),
@@ -92,14 +97,14 @@ class Maker:
             return {group: self.random.choice(pool) for group in groups}
         return self.random.choice(pool)
 
-    def element(self, vr: str, pool: list[Any]) -> dict[str, Any] | None:
+    def element(self, vr: str, pool: list[Any], *, several: bool = False) -> dict[str, Any] | None:
         """Mostly one value; sometimes absent, empty, several, or with empty members."""
         how = self.random.random()
         if how < 0.1:
             return None
         if how < 0.2:
             return {"vr": vr}
-        if vr != "SQ" and (how < 0.9 or self.orderly):
+        if vr != "SQ" and not several and (how < 0.9 or self.orderly):
             return {"vr": vr, "Value": [self.value(vr, pool)]}
         values = [self.value(vr, pool) for _ in range(self.random.randint(1, 3))]
         if vr != "SQ" and self.random.random() < 0.5:
@@ -107,7 +112,7 @@ class Maker:
         return {"vr": vr, "Value": values}
 
     def attributes(self, pools: dict[str, tuple[str, list[Any]]]) -> dict[str, Any]:
-        found = {tag: self.element(vr, pool) for tag, (vr, pool) in pools.items()}
+        found = {tag: self.element(vr, pool, several=tag in SEVERAL) for tag, (vr, pool) in pools.items()}
         return {tag: element for tag, element in found.items() if element is not None}
 
     def archive(self) -> list[Any]:
@@ -142,6 +147,8 @@ class Maker:
                 "?*",
                 value + "=" + value,
                 "=" + value[:place] + "*",
+                '""',
+                value + "," + str(self.random.choice(pool)),
             ]
         )
 
@@ -155,7 +162,12 @@ class Maker:
         if level is Level.STUDY:
             names["Modality"] = names.pop("ModalitiesInStudy")
         chosen = self.random.sample(sorted(names), self.random.choice([1, 1, 2, 3]))
-        return level, "&".join(f"{name}={quote(names[name](self), safe=',')}" for name in chosen)
+        text = "&".join(f"{name}={quote(names[name](self), safe=',')}" for name in chosen)
+        for flag in ("fuzzymatching", "emptyvaluematching", "multiplevaluematching"):
+            text += f"&{flag}={self.random.choice(['true', 'false'])}"
+        if self.random.random() < 0.3:
+            text += f"&TimezoneOffsetFromUTC={self.random.choice(['%2B0100', '-1200', '%2B0000'])}"
+        return level, text
 
 
 def of(*values: str) -> Callable[[Maker], str]:
@@ -163,7 +175,7 @@ def of(*values: str) -> Callable[[Maker], str]:
 
 
 def dates(maker: Maker) -> str:
-    return maker.range(["20060705", "20060706", "20060707"])
+    return maker.range(["20060705", "20060706", "20060707"]) if maker.random.random() < 0.9 else '""'
 
 
 def times(maker: Maker) -> str:
@@ -175,10 +187,12 @@ def texts(maker: Maker) -> str:
 
 
 def names(maker: Maker) -> str:
-    return maker.pattern(NAMES)
+    return maker.pattern(
+        [*NAMES, "john doe", "Jon", "Mueler", "yörk", "山田太郎", "山", "太郎 山田", "o'reily", "a b c"]
+    )
 
 
-numbers = of("1", "2", "-1", "01", str(2**63 - 1), str(2**63 - 2), "")
+numbers = of('""', "1", "2", "-1", "01", str(2**63 - 1), str(2**63 - 2), "")
 
 KEYS: dict[Level, dict[str, Callable[[Maker], str]]] = {
     Level.STUDY: {
@@ -191,8 +205,10 @@ KEYS: dict[Level, dict[str, Callable[[Maker], str]]] = {
         "StudyID": texts,
         "StudyDescription": texts,
         "PatientBirthDate": dates,
-        "ModalitiesInStudy": of("CT", "MR", "ct", "C*", "CT,MR", "CT\\XX", "?T"),
-        "StudyInstanceUID": of("2.1", "2.1,2.2", "2.9"),
+        "OtherPatientNames": names,
+        "AdmittingDiagnosesDescription": texts,
+        "ModalitiesInStudy": of('""', "MR\\CT", "CT", "MR", "ct", "C*", "CT,MR", "CT\\XX", "?T"),
+        "StudyInstanceUID": of('""', "2.1", "2.1,2.2", "2.9"),
         "NumberOfStudyRelatedSeries": of("1", "2"),
         "NumberOfStudyRelatedInstances": of("1", "2", "3"),
         "InstanceAvailability": of("ONLINE", "OFF*"),
@@ -219,17 +235,27 @@ KEYS: dict[Level, dict[str, Callable[[Maker], str]]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlIndex]:
+DECLARED = (
+    *("StudyDescription", "PatientBirthDate", "OtherPatientNames", "AdmittingDiagnosesDescription", "SliceThickness"),
+    *("RequestAttributesSequence.ScheduledProcedureStepDescription", "Rows"),
+)
+
+
+@pytest.fixture(scope="module", params=[(), DECLARED], ids=["nothing declared", "declared"])
+def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlIndex]:
     path: Path = tmp_path_factory.mktemp("index") / "index.db"
-    opened = open_index(f"sqlite:///{path}")
+    opened = open_index(f"sqlite:///{path}", search_attributes=request.param)
     yield opened
     opened.close()
 
 
 def fill(index: SqlIndex, archive: list[Any]) -> dict[Level, dict[str, dict[str, Any]]]:
     """Store an archive; returns what each entity is, as a data set, by its own UID."""
-    index._database.write(lambda connection: [connection.execute(delete(t)) for t in metadata.sorted_tables])
+    index._database.write(
+        lambda connection: [
+            connection.execute(delete(t)) for t in metadata.sorted_tables if t.name != "search_attributes"
+        ]
+    )
     entities: dict[Level, dict[str, dict[str, Any]]] = {level: {} for level in LEVELS}
     candidates: list[Candidate] = []
     for number, (study, series) in enumerate(archive, 1):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from filmjacket.archive.deletion_port import DeletionIndex
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
@@ -26,18 +28,38 @@ if TYPE_CHECKING:
     from filmjacket.web.refs import ResourceRef
 
 
-class Index(Protocol):
+class Index(DeletionIndex, Protocol):
     """The searchable index: one call is one unit of work."""
 
-    def store(self, candidates: Sequence[Candidate], duplicates: DuplicatePolicy) -> list[StoreOutcome]:
+    def store(
+        self,
+        candidates: Sequence[Candidate],
+        duplicates: DuplicatePolicy,
+        *,
+        at: int = 0,
+        retained_since: int | None = None,
+    ) -> list[StoreOutcome]:
         """Take in candidates, all in one durable transaction; outcomes in the order of the candidates.
 
+        They are stored `at` this moment (microseconds since 1970). What they replace is given up as unneeded,
+        unless it was stored after `retained_since` or its study is on hold: then it is kept out of sight.
         Concurrent calls may share a transaction (group commit); each returns only when its own is durable.
         """
         ...
 
     def search(self, query: SearchQuery) -> SearchPage:
         """Answer a search (PS3.18 10.6); the page honours limit, offset and the server's maximum."""
+        ...
+
+    def begin_reindex(self, *, everything: bool = False) -> int:
+        """Forget search attributes that are declared no more; returns how many data sets `reindex` will look at.
+
+        With `everything` what was filled in before counts for nothing.
+        """
+        ...
+
+    def reindex(self) -> tuple[int, ...]:
+        """Fill in declared search attributes for the next batch of data sets; returns their sizes, () at the end."""
         ...
 
     def instances(self, ref: ResourceRef) -> list[StoredInstance]:
@@ -55,20 +77,31 @@ class Index(Protocol):
         """
         ...
 
+    def numbers(self, ref: ResourceRef) -> dict[str, tuple[int | None, int | None]]:
+        """(Series Number, Instance Number) of every instance below `ref` by its UID, for names of files."""
+        ...
+
+    def fingerprint(self, ref: ResourceRef) -> str | None:
+        """A digest of which instances, with which bytes, are below `ref`; None if none are.
+
+        It changes with whatever `metadata` would return, and costs far less.
+        """
+        ...
+
     def metadata(self, ref: ResourceRef, *, batch: int = 200) -> Iterator[list[InstanceMetadata]]:
         """Prebuilt metadata of every instance below `ref` in the order of `instances`, batch by batch."""
         ...
 
     def blobs(self, *, batch: int = 1000) -> Iterator[list[tuple[str, BlobRef]]]:
-        """Every (SOP Instance UID, blob) that the index refers to, batch by batch, for `verify`."""
+        """Every (SOP Instance UID, blob) that the index refers to, deleted ones too, batch by batch, for `verify`."""
         ...
 
     def unknown_keys(self, keys: Iterable[str]) -> set[str]:
-        """Those of `keys` that no instance refers to, for the orphan sweep."""
+        """Those of `keys` that no instance, live or deleted, refers to, for the orphan sweep."""
         ...
 
     def known_sources(self, digests: Sequence[str]) -> set[str]:
-        """Those of the SHA-256 digests that are stored already, for resumable import."""
+        """Those of the SHA-256 digests that are stored already, for resumable import; deleted ones are not."""
         ...
 
     def check(self) -> None:
@@ -96,11 +129,40 @@ class StagedBlob(Protocol):
         ...
 
 
+class Spool(Protocol):
+    """Bytes of a request that are needed once more before they become part of a blob, or of none."""
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        ...
+
+    def write(self, chunk: bytes | memoryview) -> None:
+        """Append bytes; raises `OutOfStorage` when the store is full."""
+        ...
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Up to `length` bytes from `offset`."""
+        ...
+
+    def chunks(self, offset: int, length: int) -> Iterator[bytes]:
+        """The bytes of a range, a piece at a time."""
+        ...
+
+    def close(self) -> None:
+        """Drop the bytes; safe to call more than once."""
+        ...
+
+
 class Blobs(Protocol):
     """The bytes of Part 10 files, write once."""
 
     def stage(self) -> StagedBlob:
         """Begin to receive one blob."""
+        ...
+
+    def spool(self) -> Spool:
+        """A new spool, gone when it is closed or the process ends."""
         ...
 
     def publish(self, staged: Sequence[StagedBlob]) -> None:

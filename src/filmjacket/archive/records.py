@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -106,8 +106,11 @@ class SearchMatch:
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:
-    """One page of matches in stable order, and how many more there are behind it."""
+    """One page of matches in stable order, how many more there are behind it, and how many on all pages.
+
+    `total` is exact when the query asks for the count; otherwise it may miss what is before a page without matches.
+    """
 
     matches: tuple[SearchMatch, ...]
     remaining: int
-    unsupported: tuple[str, ...] = field(default=())
+    total: int = 0

@@ -11,6 +11,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, BinaryIO
 
 from filmjacket.blobs.keys import DIRECTORY_DEPTH, KEY_PATTERN, check_key, new_key
+from filmjacket.blobs.spool import LocalSpool
 from filmjacket.blobs.stage import CREATE, LocalStage, storage_error
 from filmjacket.errors import FilmjacketError, NotFound, OutOfStorage
 
@@ -79,6 +80,10 @@ class LocalBlobs:
             name_key=self._new_key,
             check_room=self._check_room,
         )
+
+    def spool(self) -> LocalSpool:
+        """A new spool beside the staged blobs."""
+        return LocalSpool(str(self._stage), memory_bytes=self._memory_bytes, check_room=self._check_room)
 
     def publish(self, staged: Sequence[StagedBlob]) -> None:
         """Make finished blobs durable under their keys; all of them or, with an error, none."""

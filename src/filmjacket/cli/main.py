@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from filmjacket import __version__
-from filmjacket.cli import demo, exporting, importing, serve, show_settings, verifying
+from filmjacket.cli import conformance_statement, demo, exporting, holding, importing, reindexing, removing, serve, show_settings, verifying
 from filmjacket.errors import FilmjacketError, OutOfStorage, Unavailable
 
 EXIT_FINDINGS = 1
@@ -46,7 +46,14 @@ app.command("import")(importing.import_folders)
 app.command("export")(exporting.export)
 app.command("verify")(verifying.verify)
 app.command("sweep")(verifying.sweep)
+app.command("delete")(removing.delete)
+app.command("restore")(removing.restore)
+app.command("deleted")(removing.deleted)
+app.command("purge")(removing.purge)
+app.add_typer(holding.app, name="hold")
+app.command("reindex")(reindexing.reindex)
 app.command("settings")(show_settings.show_settings)
+app.command("conformance")(conformance_statement.conformance)
 app.command("demo")(demo.demo)
 
 

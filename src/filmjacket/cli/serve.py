@@ -156,6 +156,7 @@ def _run_uvicorn(settings: Settings, on_start: Callable[[], None]) -> None:
     on_start()
     uvicorn.run(
         TARGET,
+        http="filmjacket.http.uvicorn_protocol:BoundedProtocol",
         factory=True,
         host=settings.host,
         port=settings.port,

@@ -126,7 +126,7 @@ def split_items(span: bytes) -> list[tuple[int, int]]:
     values: list[tuple[int, int]] = []
     position = 0
     while position < len(span):
-        length = _item_length(span[position : position + ITEM_HEADER])
+        length = item_length(span[position : position + ITEM_HEADER])
         position += ITEM_HEADER
         if position + length > len(span):
             raise _not_items("an item runs past the end of the range")
@@ -152,12 +152,13 @@ def strip_item_headers(chunks: Iterable[bytes]) -> Iterator[bytes]:
             header += piece
             position += len(piece)
             if len(header) == ITEM_HEADER:
-                left, header = _item_length(header), b""
+                left, header = item_length(header), b""
     if left or header:
         raise _not_items("the last item is cut off")
 
 
-def _item_length(header: bytes) -> int:
+def item_length(header: bytes) -> int:
+    """Return the length of the value behind an item header; raises `DicomError` for anything else."""
     if len(header) < ITEM_HEADER or header[:4] != _ITEM_KEY:
         raise _not_items("not an item")
     return int.from_bytes(header[4:], "little")

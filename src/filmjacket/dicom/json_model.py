@@ -45,8 +45,13 @@ def decode_attributes(document: bytes) -> Attributes:
 
 def decode_array(document: bytes) -> list[Attributes]:
     """Return the data sets of a JSON array; a lone object counts as an array of one."""
+    return [check_attributes(one) for one in parse_array(document)]
+
+
+def parse_array(document: bytes) -> list[object]:
+    """Return the members of a JSON array unchecked, for `check_attributes`; a lone object counts as one member."""
     parsed = _parse(document)
-    return [check_attributes(one) for one in (parsed if is_array(parsed) else [parsed])]
+    return parsed if is_array(parsed) else [parsed]
 
 
 def _parse(document: bytes) -> object:

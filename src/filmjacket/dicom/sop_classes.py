@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NON_PATIENT_CATEGORIES: dict[str, tuple[str, ...]] = {
     "color-palettes": ("1.2.840.10008.5.1.4.39.1",),
@@ -69,6 +73,11 @@ def _storage_names() -> dict[str, str]:
         for uid, (name, kind, _, _, _) in UID_dictionary.items()
         if kind == "SOP Class" and "Storage" in name and "Storage Commitment" not in name
     }
+
+
+def storage_classes() -> Mapping[str, str]:
+    """Return UID -> name of every storage SOP class that has a name, retired ones included (PS3.6 Table A-1)."""
+    return {uid: name for uid, name in _storage_names().items() if is_storage(uid)}
 
 
 def is_storage(uid: str) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from filmjacket.archive.ports import Blobs, Index
+    from filmjacket.http.responses import Delivery
     from filmjacket.offload import Lanes
     from filmjacket.services.studies.ingest import Ingest
     from filmjacket.settings import Settings
@@ -21,3 +22,4 @@ class Context:
     blobs: Blobs
     ingest: Ingest
     lanes: Lanes
+    delivery: Delivery

@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import orjson
 import structlog
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from filmjacket.errors import FilmjacketError, RangeNotSatisfiable
+from filmjacket.http.responses import TextResponse
+from filmjacket.web.problem_document import HTML, Problem, choose_problem_type, write_problem
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
 
 log = structlog.stdlib.get_logger("filmjacket.http")
 
-PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = "5"
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class ProblemResponse(Response):
+    """A problem document, written for whoever asked when it is sent."""
+
+    def __init__(self, problem: Problem, headers: dict[str, str] | None = None) -> None:
+        super().__init__(None, problem.status)
+        self._problem = problem
+        self._headers = headers or {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response."""
+        accept = Headers(scope=scope).getlist("accept")
+        media_type = choose_problem_type(", ".join(accept) if accept else None)
+        problem = replace(self._problem, request_id=scope.get("request_id", ""))
+        headers = self._headers | (PAGE_HEADERS if media_type == HTML else {})
+        body = write_problem(problem, media_type)
+        await TextResponse(body, problem.status, headers=headers, media_type=media_type)(scope, receive, send)
 
 
 def problem(
@@ -33,19 +58,7 @@ def problem(
     headers: dict[str, str] | None = None,
 ) -> Response:
     """A Status Report as problem details: what was wrong, what would be accepted, which section says so."""
-    body: dict[str, object] = {
-        "type": f"urn:filmjacket:problem:{reason_code}",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": message,
-    }
-    if offender:
-        body["offender"] = offender
-    if accepted:
-        body["accepted"] = accepted
-    if section:
-        body["section"] = section if section.startswith(("RFC", "PS3")) else f"PS3.18 {section}"
-    return Response(orjson.dumps(body), status, headers=headers, media_type=PROBLEM_JSON)
+    return ProblemResponse(Problem(status, reason_code, message, section, offender, accepted), headers)
 
 
 def on_filmjacket_error(_request: Request, error: Exception) -> Response:
@@ -88,7 +101,7 @@ def on_http_exception(_request: Request, error: Exception) -> Response:
         )
     if error.status_code == HTTPStatus.NOT_FOUND:
         return problem(404, "not-found", "No resource of this server has this path.", section="10.1")
-    return problem(error.status_code, "http-error", error.detail, headers=headers)
+    return problem(error.status_code, "http-error", f"{error.detail}.", section="8.5", headers=headers)
 
 
 def on_client_disconnect(_request: Request, error: Exception) -> Response:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import structlog
+from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from filmjacket.errors import PreconditionFailed
-from filmjacket.web.conditional import is_not_modified, is_precondition_failed, is_range_allowed
+from filmjacket.errors import NotAcceptable, PreconditionFailed
+from filmjacket.http.coding import CodedAnswers, Collector, encode, encoded
+from filmjacket.http.request import context_of
+from filmjacket.web.caching import NOT_KEPT, VARY, cache_control
+from filmjacket.web.conditional import coded_etag, is_not_modified, is_precondition_failed, is_range_allowed
+from filmjacket.web.content_coding import IDENTITY, SMALLEST_CODED, acceptable_codings
+from filmjacket.web.media_types import quoted
 from filmjacket.web.ranges import content_range, parse_range
 
 if TYPE_CHECKING:
@@ -32,18 +39,38 @@ reader holds it until the end."""
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What a GET asks for besides the resource: only if it changed, or only a range of it (RFC 9110 13, 14)."""
+    """What a GET asks for besides the resource: only if it changed, a range of it, coded (RFC 9110 8.4, 13, 14).
+
+    `head` says that only the header section is wanted.
+    """
 
     if_match: str | None = None
     if_none_match: str | None = None
     byte_range: str | None = None
     if_range: str | None = None
+    accept_encoding: str | None = None
+    head: bool = False
 
     @classmethod
     def of(cls, request: Request) -> Conditions:
         """The conditions of a request."""
         headers = request.headers
-        return cls(headers.get("if-match"), headers.get("if-none-match"), headers.get("range"), headers.get("if-range"))
+        return cls(
+            headers.get("if-match"),
+            headers.get("if-none-match"),
+            headers.get("range"),
+            headers.get("if-range"),
+            _list_field(headers, "accept-encoding"),
+            request.method == "HEAD",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How this worker sends: the coded answers it keeps, and for how long immutable ones need no new request."""
+
+    answers: CodedAnswers
+    fresh_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,35 +86,117 @@ class Begun:
     rest: Iterator[bytes] | None
     length: int | None
     content_range: str | None = None
+    coding: str = IDENTITY
+    cache_control: str = NOT_KEPT
 
 
-def begin(download: Download, conditions: Conditions) -> Begun:
+def begin(download: Download, conditions: Conditions, delivery: Delivery) -> Begun:
     """Judge the conditions and read the first bytes, all of a small payload; call it in a lane.
 
-    Raises `PreconditionFailed` for a false `If-Match` and `RangeNotSatisfiable` for a range behind the end.
+    Raises `PreconditionFailed` for a false `If-Match`, `RangeNotSatisfiable` for a range behind the end, and
+    `NotAcceptable` for codings that cannot be had.
     """
-    status = 206 if download.partial else 200
-    if download.etag is None:
-        return _begin(status, download, download.chunks, download.length)
-    if is_precondition_failed(conditions.if_match, download.etag):
-        raise PreconditionFailed(
-            "The representation is not the one that If-Match names.",
-            section="RFC 9110 13.1.1",
-            offender="If-Match",
-            accepted=(download.etag,),
+    codings = _codings(download, conditions)
+    begun = _begin_tagged(download, conditions, delivery, codings)
+    # A payload with a location is one representation; one without may have more parts tomorrow.
+    immutable = download.ranged is not None and download.location is not None
+    return replace(
+        begun,
+        cache_control=cache_control(
+            tagged=download.etag is not None, immutable=immutable, fresh_seconds=delivery.fresh_seconds
+        ),
+    )
+
+
+def _begin_tagged(download: Download, conditions: Conditions, delivery: Delivery, codings: tuple[str, ...]) -> Begun:
+    if download.etag is not None:
+        tags = tuple(coded_etag(download.etag, coding) for coding in codings)
+        if all(is_precondition_failed(conditions.if_match, tag) for tag in tags):
+            raise PreconditionFailed(
+                "The representation is not the one that If-Match names.",
+                section="RFC 9110 13.1.1",
+                offender="If-Match",
+                accepted=tags,
+            )
+        for tag in tags:
+            # Whichever of the acceptable codings the client has: it need not be the one it would get now.
+            if is_not_modified(conditions.if_none_match, tag):
+                return Begun(HTTPStatus.NOT_MODIFIED, replace(download, etag=tag), [], None, None)
+    status = HTTPStatus.PARTIAL_CONTENT if download.partial else HTTPStatus.OK
+    if conditions.head:
+        return _begin_head(status, download, codings[0], delivery)
+    return _begin_range(download, conditions) or _begin_whole(status, download, codings, delivery)
+
+
+def _codings(download: Download, conditions: Conditions) -> tuple[str, ...]:
+    """Acceptable codings of this download, best first. Pixel data are never coded: they are compressed already."""
+    acceptable = acceptable_codings(conditions.accept_encoding)
+    codings = acceptable if download.codable else tuple(coding for coding in acceptable if coding == IDENTITY)
+    if not codings:
+        raise NotAcceptable(
+            "The Accept-Encoding header refuses every content coding that this resource can be had in.",
+            section="RFC 9110 12.5.3",
+            offender="Accept-Encoding",
+            accepted=acceptable_codings("zstd, gzip, identity") if download.codable else (IDENTITY,),
         )
-    if is_not_modified(conditions.if_none_match, download.etag):
-        return Begun(304, download, [], None, None)
-    length = download.length
-    if conditions.byte_range and download.ranged and length and is_range_allowed(conditions.if_range, download.etag):
-        ranges = parse_range(conditions.byte_range, length)
-        # Several ranges in one answer may be refused by sending everything (RFC 9110 14.2).
-        if ranges is not None and len(ranges) == 1:
-            first, last = ranges[0]
-            chunks = iter(download.ranged(first, last - first + 1))
-            begun = _begin(206, download, chunks, last - first + 1)
-            return replace(begun, content_range=content_range(first, last, length))
-    return _begin(status, download, download.chunks, length)
+    return codings
+
+
+def _begin_head(status: int, download: Download, coding: str, delivery: Delivery) -> Begun:
+    """The header section of a GET without reading anything, hence the length only if it is known (9.3.2)."""
+    small = download.length is not None and download.length < SMALLEST_CODED
+    if coding == IDENTITY or small:
+        return Begun(status, download, [], None, download.length)
+    tagged = _coded(download, coding)
+    kept = delivery.answers.get(tagged.etag) if tagged.etag is not None else None
+    return Begun(status, tagged, [], None, None if kept is None else len(kept), coding=coding)
+
+
+def _begin_range(download: Download, conditions: Conditions) -> Begun | None:
+    tag, length = download.etag, download.length
+    if tag is None or not (conditions.byte_range and download.ranged and length):
+        return None
+    if not is_range_allowed(conditions.if_range, tag):
+        return None
+    ranges = parse_range(conditions.byte_range, length)
+    # Several ranges in one answer may be refused by sending everything (RFC 9110 14.2).
+    if ranges is None or len(ranges) != 1:
+        return None
+    first, last = ranges[0]
+    count = last - first + 1
+    begun = _begin(HTTPStatus.PARTIAL_CONTENT, download, iter(download.ranged(first, count)), count)
+    return replace(begun, content_range=content_range(first, last, length))
+
+
+def _begin_whole(status: int, download: Download, codings: tuple[str, ...], delivery: Delivery) -> Begun:
+    coding, *others = codings
+    if coding == IDENTITY:
+        return _begin(status, download, download.chunks, download.length)
+    tagged = _coded(download, coding)
+    kept = delivery.answers.get(tagged.etag) if tagged.etag is not None else None
+    if kept is not None:
+        return Begun(status, tagged, [kept], None, len(kept), coding=coding)
+    head, chunks = _peek(download.chunks)
+    if len(head) < SMALLEST_CODED and IDENTITY in others:
+        return Begun(status, download, [head], None, len(head))
+    collector = None
+    if tagged.etag is not None and download.unchanged is not None:
+        collector = Collector(delivery.answers, tagged.etag, download.unchanged)
+    return replace(_begin(status, tagged, encoded(chunks, coding, collector), None), coding=coding)
+
+
+def _coded(download: Download, coding: str) -> Download:
+    return replace(download, etag=None if download.etag is None else coded_etag(download.etag, coding))
+
+
+def _peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Read until it is clear that an answer is not small; returns what was read, and all of it again."""
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= SMALLEST_CODED:
+            break
+    return head, chain((head,), chunks)
 
 
 def _begin(status: int, download: Download, chunks: Iterator[bytes], length: int | None) -> Begun:
@@ -105,8 +214,8 @@ def _begin(status: int, download: Download, chunks: Iterator[bytes], length: int
 
 async def start_download(lanes: Lanes, request: Request, function: Callable[[], Download]) -> DownloadResponse:
     """Run a retrieve function and the first reads in one thread hop."""
-    conditions = Conditions.of(request)
-    return DownloadResponse(await lanes.disk(lambda: begin(function(), conditions)), lanes)
+    conditions, delivery = Conditions.of(request), context_of(request).delivery
+    return DownloadResponse(await lanes.disk(lambda: begin(function(), conditions, delivery)), lanes)
 
 
 class DownloadResponse(Response):
@@ -115,7 +224,7 @@ class DownloadResponse(Response):
     def __init__(self, begun: Begun, lanes: Lanes) -> None:
         self._begun = begun
         self._lanes = lanes
-        self.status_code = begun.status
+        self.status_code = int(begun.status)
         self.media_type = None
         self.background = None
         self.raw_headers = _headers(begun)
@@ -147,10 +256,13 @@ class DownloadResponse(Response):
 
 def _headers(begun: Begun) -> list[tuple[bytes, bytes]]:
     download = begun.download
-    headers = [("Cache-Control", "private"), ("Vary", "Accept")]
+    name = download.file_name
+    headers = [("Cache-Control", begun.cache_control), ("Vary", VARY)]
     if begun.status != HTTPStatus.NOT_MODIFIED:
         headers.append(("Content-Type", download.content_type))
     optional = (
+        ("Content-Disposition", name and f"attachment; filename={quoted(name)}"),
+        ("Content-Encoding", None if begun.coding == IDENTITY else begun.coding),
         ("Content-Length", None if begun.length is None else str(begun.length)),
         ("Content-Location", download.location),
         ("Content-Range", begun.content_range),
@@ -160,3 +272,27 @@ def _headers(begun: Begun) -> list[tuple[bytes, bytes]]:
     )
     headers += [(name, value) for name, value in optional if value is not None]
     return [(name.lower().encode("ascii"), value.encode("latin-1", "replace")) for name, value in headers]
+
+
+class TextResponse(Response):
+    """A text at hand, coded as the client likes it when it is sent: receipts, problem documents.
+
+    Their Vary says so; a receipt is never refused for its coding.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response."""
+        codings = acceptable_codings(_list_field(Headers(scope=scope), "accept-encoding"))
+        if len(self.body) >= SMALLEST_CODED and codings and codings[0] != IDENTITY:
+            self.body = encode(bytes(self.body), codings[0])
+            self.headers["Content-Encoding"] = codings[0]
+            self.headers["Content-Length"] = str(len(self.body))
+        self.headers["Vary"] = VARY
+        self.headers.setdefault("Cache-Control", NOT_KEPT)
+        await super().__call__(scope, receive, send)
+
+
+def _list_field(headers: Headers, name: str) -> str | None:
+    """A list that may come in several header fields (RFC 9110 5.3)."""
+    values = headers.getlist(name)
+    return ", ".join(values) if values else None

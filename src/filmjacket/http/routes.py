@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
-from filmjacket.http import health, studies
-from filmjacket.http.errors import problem
+from filmjacket.http import capabilities, health, removal, studies
 from filmjacket.web.query import Level
 
 if TYPE_CHECKING:
@@ -52,17 +51,35 @@ STUDIES_SERVICE = (
     Row("GET", INSTANCE + "/metadata", studies.metadata, "10.4", "instance-metadata"),
     Row("GET", INSTANCE + "/frames/{frames}", studies.frames, "10.4", "frames"),
     Row("GET", INSTANCE + "/bulkdata/{path}", studies.bulk_data, "10.4", "bulk-data"),
+    Row("DELETE", STUDY, removal.delete, "8.5", "delete-study"),
+    Row("DELETE", SERIES, removal.delete, "8.5", "delete-series"),
+    Row("DELETE", INSTANCE, removal.delete, "8.5", "delete-instance"),
+    Row("GET", STUDY + "/bulkdata", studies.bulk_data_of_all, "10.4", "study-bulkdata"),
+    Row("GET", SERIES + "/bulkdata", studies.bulk_data_of_all, "10.4", "series-bulkdata"),
+    Row("GET", INSTANCE + "/bulkdata", studies.bulk_data_of_all, "10.4", "instance-bulkdata"),
+    Row("GET", STUDY + "/pixeldata", studies.pixel_data, "10.4", "study-pixeldata"),
+    Row("GET", SERIES + "/pixeldata", studies.pixel_data, "10.4", "series-pixeldata"),
+    Row("GET", INSTANCE + "/pixeldata", studies.pixel_data, "10.4", "instance-pixeldata"),
 )
+
+DESCRIPTIONS = (
+    Row("GET", "/", capabilities.landing, "8.9", "landing"),
+    Row("GET", "/openapi.json", capabilities.openapi, "8.9", "openapi"),
+)
+
+TABLE = (*STUDIES_SERVICE, *DESCRIPTIONS)
+"""Every row. Each is declared in `filmjacket.conformance` under its name, and OPTIONS on its template says so."""
 
 
 def routes(base_path: str) -> list[Route]:
     """Starlette routes of every row; methods of one template share a route, so that 405 knows its `Allow`."""
     templates: dict[str, dict[str, Row]] = {}
-    for row in STUDIES_SERVICE:
+    for row in TABLE:
         templates.setdefault(row.template, {})[row.method] = row
     table = [
-        Route(base_path + template, _by_method(rows), methods=[*rows, "OPTIONS"])
+        Route(path, _by_method(template, rows), methods=[*rows, "OPTIONS"])
         for template, rows in templates.items()
+        for path in _paths(base_path, template)
     ]
     return [
         *table,
@@ -72,22 +89,18 @@ def routes(base_path: str) -> list[Route]:
     ]
 
 
-def _by_method(rows: dict[str, Row]) -> Endpoint:
-    allow = ", ".join(sorted({*rows, "OPTIONS", *(("HEAD",) if "GET" in rows else ())}))
+def _paths(base_path: str, template: str) -> list[str]:
+    """The base URI is the same with and without its slash."""
+    return [base_path, f"{base_path}/"] if base_path and template == "/" else [base_path + template]
+
+
+def _by_method(template: str, rows: dict[str, Row]) -> Endpoint:
+    names = tuple(row.name for row in rows.values())
+    options = Row("OPTIONS", template, capabilities.describing(template, names), "8.9", "capabilities")
+    every = {**rows, "OPTIONS": options} | ({"HEAD": rows["GET"]} if "GET" in rows else {})
 
     async def dispatch(request: Request) -> Response:
-        method = "GET" if request.method == "HEAD" else request.method
-        row = rows.get(method)
-        if row is None:
-            return problem(
-                501,
-                "not-implemented",
-                "Retrieve Capabilities is not available yet.",
-                section="8.9",
-                offender="method",
-                accepted=tuple(allow.split(", ")),
-                headers={"Allow": allow},
-            )
+        row = every[request.method]
         request.scope["route_name"] = row.name
         return await row.endpoint(request)
 

@@ -11,22 +11,26 @@ import anyio
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from filmjacket.conformance.editions import EMPTY_SEARCH_STATUS
 from filmjacket.dicom.json_model import encode_attributes
 from filmjacket.dicom.xml_model import encode_native
 from filmjacket.errors import FilmjacketError, TooLarge
 from filmjacket.http.request import base_url_of, context_of, preferences_of, raw_query, ref_of
-from filmjacket.http.responses import Conditions, DownloadResponse, begin, start_download
+from filmjacket.http.responses import Conditions, DownloadResponse, TextResponse, begin, start_download
+from filmjacket.services.studies.bulk_collections import retrieve_bulk_collection, retrieve_pixel_collection
 from filmjacket.services.studies.bulkdata import retrieve_bulk_data
 from filmjacket.services.studies.frames import retrieve_frames
 from filmjacket.services.studies.metadata import retrieve_metadata
 from filmjacket.services.studies.retrieve import retrieve_instances
 from filmjacket.services.studies.search import SearchAnswer, search
-from filmjacket.services.studies.store import StoreLimits, StoreReport, StoreSession, open_session
+from filmjacket.services.studies.store import StoreLimits, StoreReport, StoreSession, StoreTarget, open_session
 from filmjacket.web import negotiate, store_response
 from filmjacket.web.bulk_uri import parse_bulk_path
 from filmjacket.web.media_types import DICOM_JSON
+from filmjacket.web.metadata_query import parse_metadata_query
+from filmjacket.web.prefer import EXACT_COUNT, wants_exact_count
 from filmjacket.web.query import Level, parse_search
-from filmjacket.web.targets import parse_frame_list
+from filmjacket.web.targets import parse_frame_list, study_url
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -55,15 +59,20 @@ def searching(level: Level) -> Endpoint:
         query = parse_search(level, ref_of(request), raw_query(request))
         if query.limit is None:
             query = replace(query, limit=context.settings.search.default_limit)
+        query = replace(query, count=wants_exact_count(request.headers.getlist("prefer")))
         base_url = base_url_of(request)
+        conditions = Conditions.of(request)
 
-        def work() -> tuple[SearchAnswer, DownloadResponse]:
+        def work() -> tuple[SearchAnswer, Response]:
             answer = search(context.index, query, preferences, base_url)
-            return answer, DownloadResponse(begin(answer.download, Conditions()), context.lanes)
+            return answer, DownloadResponse(begin(answer.download, conditions, context.delivery), context.lanes)
 
         answer, response = await context.lanes.db(work)
-        if answer.matches == 0 and context.settings.edition < "2025":
-            return Response(status_code=204, headers=_warning_headers(answer))
+        if answer.matches == 0 and EMPTY_SEARCH_STATUS[context.settings.edition] == 204:
+            response = Response(status_code=204, headers=_warning_headers(answer))
+        if query.count:
+            response.headers["X-Total-Count"] = str(answer.total)
+            response.headers["Preference-Applied"] = EXACT_COUNT
         return response
 
     return search_studies
@@ -75,13 +84,15 @@ def _warning_headers(answer: SearchAnswer) -> dict[str, str]:
 
 async def retrieve(request: Request) -> Response:
     """Retrieve Study, Series or Instance (10.4.1.1.1)."""
-    return await _download(request, retrieve_instances)
+    return await _download(request, partial(retrieve_instances, zip_names=context_of(request).settings.zip.template))
 
 
 async def metadata(request: Request) -> Response:
     """Retrieve Metadata (10.4.1.1.2)."""
+    query = parse_metadata_query(raw_query(request), request.headers.get("accept-charset"))
     return await _download(
-        request, lambda index, _, ref, preferences, base_url: retrieve_metadata(index, ref, preferences, base_url)
+        request,
+        lambda index, _, ref, preferences, base_url: retrieve_metadata(index, ref, preferences, base_url, query),
     )
 
 
@@ -89,6 +100,16 @@ async def frames(request: Request) -> Response:
     """Retrieve Frames (10.4.1.1.6)."""
     numbers = parse_frame_list(request.path_params["frames"])
     return await _download(request, partial(retrieve_frames, numbers=numbers))
+
+
+async def bulk_data_of_all(request: Request) -> Response:
+    """Retrieve every bulk value of a study, series or instance (10.4.1.1.5)."""
+    return await _download(request, retrieve_bulk_collection)
+
+
+async def pixel_data(request: Request) -> Response:
+    """Retrieve the pixel data of a study, series or instance (10.4.1.1.5)."""
+    return await _download(request, retrieve_pixel_collection)
 
 
 async def bulk_data(request: Request) -> Response:
@@ -119,14 +140,20 @@ async def store(request: Request) -> Response:
             context.ingest,
             content_type=request.headers.get("content-type"),
             content_encoding=request.headers.get("content-encoding"),
-            study=ref.study,
-            limits=StoreLimits(limits.request_bytes, limits.part_bytes, limits.parts, limits.part_header_bytes),
+            target=StoreTarget(_target_url(base_url_of(request), ref.study), ref.study),
+            limits=StoreLimits(
+                limits.request_bytes, limits.part_bytes, limits.parts, limits.part_header_bytes, limits.metadata_bytes
+            ),
         )
         report = await _receive(request, context, session)
     except FilmjacketError:
         await _drain(request)
         raise
     return _store_answer(report, base_url_of(request), representation.media_type)
+
+
+def _target_url(base_url: str, study: str | None) -> str:
+    return f"{base_url}/studies" if study is None else study_url(base_url, study)
 
 
 def _check_announced_length(request: Request, limit: int | None) -> None:
@@ -225,6 +252,7 @@ def _store_answer(report: StoreReport, base_url: str, media_type: str) -> Respon
             item.candidate.sop_uid,
             item.candidate.sop_class_uid,
             warning_reason=item.warning_reason,
+            original_attributes=item.coercions,
             comments=item.warnings,
         )
         for item in report.stored
@@ -235,4 +263,4 @@ def _store_answer(report: StoreReport, base_url: str, media_type: str) -> Respon
     ]
     answer = store_response.answer(stored, failed, base_url)
     body = encode_attributes(answer.module) if media_type == DICOM_JSON else encode_native(answer.module)
-    return Response(body, answer.status, headers=dict(answer.headers), media_type=media_type)
+    return TextResponse(body, answer.status, headers=dict(answer.headers), media_type=media_type)

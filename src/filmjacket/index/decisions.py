@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from filmjacket.archive.deletions import Cause
 from filmjacket.archive.policies import DuplicatePolicy
 from filmjacket.archive.records import BlobRef, Place, StoreOutcome, StoreResult
+from filmjacket.index.holding import Protection
 from filmjacket.index.schema import instances, sop_instances
 from filmjacket.index.unit import one_of, portions, run, select_keys
 
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 
     from filmjacket.index.rows import Prepared
 
-_STUDY_BY_SOP = select(sop_instances.c.sop_uid, sop_instances.c.study_uid).where(one_of(sop_instances.c.sop_uid))
+_STUDY_BY_SOP = select(sop_instances.c.sop_uid, sop_instances.c.study_uid, sop_instances.c.stored_at).where(
+    one_of(sop_instances.c.sop_uid)
+)
 _PRESENT_BY_SOP = select(
     instances.c.sop_uid,
     instances.c.study_uid,
@@ -30,10 +34,12 @@ _PRESENT_BY_SOP = select(
 
 @dataclass(frozen=True, slots=True)
 class StoreRequest:
-    """One call of `store`: candidates in order and the policy that holds for them."""
+    """One call of `store`: candidates in order, the policy that holds for them, and when it is."""
 
     prepared: tuple[Prepared, ...]
     duplicates: DuplicatePolicy
+    at: int = 0
+    retained_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +49,43 @@ class Present:
     study_uid: str
     series_uid: str
     blob: BlobRef
+    stored_at: int
 
 
 @dataclass(slots=True)
 class Plan:
-    """What the unit will write: instances to insert, and stored ones that they take the place of."""
+    """What the unit will write: instances to insert, and stored ones that they take the place of or that just go.
+
+    Departures in `kept`, and the versions in `superseded` that the same unit takes in and replaces, go out of
+    sight but stay until `keep_until`. Arrivals were stored `at` the same time unless `stored_at` says otherwise;
+    with `rebuild`, studies and series get the attributes that they would have had if nothing had ever happened.
+    """
 
     arrivals: dict[str, Prepared] = field(default_factory=dict)
     departures: dict[str, Present] = field(default_factory=dict)
+    kept: set[str] = field(default_factory=set)
+    superseded: list[Prepared] = field(default_factory=list)
+    stored_at: dict[str, int] = field(default_factory=dict)
+    at: int = 0
+    keep_until: int = 0
+    cause: Cause = Cause.REPLACED
+    protection: Protection = field(default_factory=Protection)
+    rebuild: bool = False
+
+    def keeps(self, before: Present) -> bool:
+        """Whether a version that is replaced must not be destroyed."""
+        return self.protection.covers(before.study_uid, before.stored_at)
 
 
 def find_present(connection: Connection, sop_uids: set[str]) -> dict[str, Present]:
     """Return the stored instances with one of the SOP Instance UIDs, wherever they are."""
-    study_of = {row.sop_uid: row.study_uid for row in select_keys(connection, _STUDY_BY_SOP, sorted(sop_uids))}
+    known = {row.sop_uid: row for row in select_keys(connection, _STUDY_BY_SOP, sorted(sop_uids))}
     present: dict[str, Present] = {}
-    for some in portions(sorted(study_of)):
-        parameters = {"keys": some, "studies": sorted({study_of[uid] for uid in some})}
+    for some in portions(sorted(known)):
+        parameters = {"keys": some, "studies": sorted({known[uid].study_uid for uid in some})}
         for row in run(connection, _PRESENT_BY_SOP, parameters):
             blob = BlobRef(row.blob_key, row.blob_size, bytes(row.blob_sha256).hex())
-            present[row.sop_uid] = Present(row.study_uid, row.series_uid, blob)
+            present[row.sop_uid] = Present(row.study_uid, row.series_uid, blob, known[row.sop_uid].stored_at)
     return present
 
 
@@ -83,10 +107,22 @@ def decide(
             return StoreOutcome(StoreResult.KEPT, own, Place(before.study_uid, before.series_uid))
         if duplicates is DuplicatePolicy.REJECT:
             return StoreOutcome(StoreResult.DUPLICATE, own)
-        if candidate.sop_uid in stored_before:
-            plan.departures[candidate.sop_uid] = stored_before[candidate.sop_uid]
-    present[candidate.sop_uid] = Present(candidate.study_uid, candidate.series_uid, candidate.blob)
+        _give_way(candidate.sop_uid, before, stored_before, plan)
+    present[candidate.sop_uid] = Present(candidate.study_uid, candidate.series_uid, candidate.blob, plan.at)
     plan.arrivals[candidate.sop_uid] = item
     if before is None:
         return StoreOutcome(StoreResult.STORED)
-    return StoreOutcome(StoreResult.REPLACED, None if before.blob.key == candidate.blob.key else before.blob)
+    is_needed = before.blob.key == candidate.blob.key or plan.keeps(before)
+    return StoreOutcome(StoreResult.REPLACED, None if is_needed else before.blob)
+
+
+def _give_way(sop_uid: str, before: Present, stored_before: dict[str, Present], plan: Plan) -> None:
+    """Note that what is there, stored or about to be, is replaced."""
+    if sop_uid in stored_before:
+        plan.departures[sop_uid] = stored_before[sop_uid]
+    if not plan.keeps(before):
+        return
+    if sop_uid in plan.arrivals:
+        plan.superseded.append(plan.arrivals[sop_uid])
+    else:
+        plan.kept.add(sop_uid)

@@ -84,6 +84,8 @@ class Database:
             try:
                 with self._writer.begin() as connection:
                     return unit(connection)
+            except PoolTimeoutError as error:
+                raise Unavailable("The index is busy with other writers.") from error
             except (DBAPIError, self._driver_error) as error:
                 if not _is_conflict(error):
                     raise _translated(error) from error
@@ -105,13 +107,12 @@ def _prepare_sqlite(engine: Engine, *, writes: bool, cache_kibibytes: int) -> No
         for name, value in (*_SQLITE_PRAGMAS, ("cache_size", str(-cache_kibibytes))):
             connection.execute(f"PRAGMA {name}={value}")
 
+    # A reader takes no lock and cannot fail; a writer may find another one, which is an error like those of statements.
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+
     def on_begin(connection: Connection) -> None:
-        if writes:
-            # May find another writer, which is an error like those of statements.
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:
-            # Takes no lock and cannot fail; straight to the driver, for it is on the path of every search.
-            connection.connection.driver_connection.execute("BEGIN")  # pyright: ignore[reportOptionalMemberAccess] - open
+        # Straight to the driver, for it is on the path of every search and store.
+        connection.connection.driver_connection.execute(begin)  # pyright: ignore[reportOptionalMemberAccess] - open
 
     event.listen(engine, "connect", on_connect)
     event.listen(engine, "begin", on_begin)

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from filmjacket.index import rows
-from filmjacket.index.schema import instances, series, studies
+from filmjacket.index.schema import instances, series, sop_instances, studies
 from filmjacket.index.unit import one_of, portions, run, select_keys
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import Connection, Select
 
-    from filmjacket.dicom.attributes import Attributes
+    from filmjacket.dicom.attributes import Attributes, Element
 
 _STUDIES_BY_UID = select(
     studies.c.study_uid,
@@ -39,8 +40,11 @@ _SERIES_BY_UID = select(
     series.c.modality,
     series.c.attributes,
 ).where(one_of(series.c.study_uid, "studies"), one_of(series.c.series_uid))
+_DOCUMENTS = select(instances.c.sop_uid, instances.c.metadata).where(
+    instances.c.study_uid == bindparam("study_uid"), one_of(instances.c.sop_uid)
+)
 # Instances read at a time while a study is built anew.
-_AT_ONCE = 50
+_AT_ONCE = 64
 
 _MODALITIES_BY_STUDY = select(series.c.study_uid, series.c.modality).where(one_of(series.c.study_uid))
 
@@ -49,7 +53,8 @@ _MODALITIES_BY_STUDY = select(series.c.study_uid, series.c.modality).where(one_o
 class Entity:
     """A study or series while the unit works on it.
 
-    `changed`: its attributes differ from the row. `orphaned`: the instance they came from went elsewhere.
+    `changed`: its attributes differ from the row. `lost`: some instance went elsewhere; `orphaned`: one that its
+    attributes came from.
     """
 
     attributes: Attributes
@@ -58,6 +63,7 @@ class Entity:
     is_new: bool
     changed: bool
     orphaned: bool = False
+    lost: bool = False
     series_count: int = 0
     modalities: str = ""
     modality: str = ""
@@ -118,14 +124,53 @@ def load_series(connection: Connection, keys: set[tuple[str, str]]) -> dict[tupl
     return found
 
 
-def rebuild(connection: Connection, entity: Entity, condition: ColumnElement[bool], tags: frozenset[str]) -> None:
-    """Build the attributes of a study or series from the instances it has, in the order of their UIDs."""
+def rebuild(connection: Connection, entity: Entity, place: tuple[str, ...], tags: frozenset[str]) -> None:
+    """Build the attributes of a study or series from the instances it has, in the order in which they came.
+
+    What the entity says so far holds for more instances than there are: when that is matched, no later one adds
+    to it. So one document is read as a rule.
+    """
+    most = entity.attributes
     entity.source_sop_uid = ""
-    statement = select(instances.c.sop_uid, instances.c.metadata).where(condition)
-    found = connection.execute(statement.order_by(instances.c.sop_uid), execution_options={"yield_per": _AT_ONCE})
-    for row in found:
-        document = cast("Attributes", orjson.loads(rows.unpack_document(row.metadata)))
-        entity.take(row.sop_uid, rows.select(document, tags), replaces=False)
+    columns = ("study_uid", "series_uid")[: len(place)]
+    parameters: dict[str, str] = dict(zip(columns, place, strict=True))
+    ordered = [row.sop_uid for row in run(connection, _arrived(columns), parameters)]
+    at_once = 1
+    while ordered:
+        some, ordered = ordered[:at_once], ordered[at_once:]
+        keys = {"study_uid": place[0], "keys": some}
+        found = {row.sop_uid: row.metadata for row in run(connection, _DOCUMENTS, keys)}
+        for sop_uid in some:
+            entity.take(sop_uid, _said(found[sop_uid], tags), replaces=False)
+        if all(tag in entity.attributes and _is_filled(entity.attributes[tag], most[tag]) for tag in most):
+            return
+        at_once = _AT_ONCE
+
+
+def _is_filled(element: Element, most: Element) -> bool:
+    return rows.has_value(element) or not rows.has_value(most)
+
+
+def is_explained(connection: Connection, entity: Entity, study_uid: str, tags: frozenset[str]) -> bool:
+    """Tell whether the instance that gave the entity its attributes gave it all of them."""
+    parameters = {"study_uid": study_uid, "keys": [entity.source_sop_uid]}
+    found = run(connection, _DOCUMENTS, parameters)
+    return bool(found) and _said(found[0].metadata, tags) == entity.attributes
+
+
+def _said(metadata: bytes, tags: frozenset[str]) -> Attributes:
+    return rows.select(cast("Attributes", orjson.loads(rows.unpack_document(metadata))), tags)
+
+
+@lru_cache(maxsize=2)
+def _arrived(columns: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
+    """Return the statement for the instances of a study or series in the order in which they came."""
+    return (
+        select(instances.c.sop_uid)
+        .join(sop_instances, sop_instances.c.sop_uid == instances.c.sop_uid)
+        .where(*(instances.c[name] == bindparam(name) for name in columns))
+        .order_by(sop_instances.c.stored_at, instances.c.sop_uid)
+    )
 
 
 def modalities_of(connection: Connection, study_uids: set[str]) -> dict[str, str]:

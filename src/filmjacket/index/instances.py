@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING, Any
@@ -90,6 +91,17 @@ def find_frame_spans(connection: Connection, instance: StoredInstance, frames: S
     return spans
 
 
+def fingerprint(connection: Connection, ref: ResourceRef) -> str | None:
+    """Return a digest of which instances, with which bytes, are below a reference; None if none are.
+
+    Digests of the files are enough: an instance's UIDs stand in its file.
+    """
+    rows = run(connection, _below("content", given=_given(ref)), _parameters(ref))
+    if not rows:
+        return None
+    return hashlib.sha256(b"".join([row.blob_sha256 for row in rows])).hexdigest()
+
+
 def metadata_batches(database: Database, ref: ResourceRef, batch: int) -> Iterator[list[InstanceMetadata]]:
     """Yield prebuilt metadata in retrieval order; no connection is held between batches."""
     if ref.instance is not None:
@@ -151,7 +163,12 @@ def _parameters(ref: ResourceRef) -> dict[str, str | None]:
 @lru_cache(maxsize=32)
 def _below(what: str, *, given: tuple[bool, bool, bool]) -> Select[*tuple[Any, ...]]:
     """Return the statement for all below a reference; built once, so that its compiled form is found again."""
-    columns = {"record": _RECORD, "document": _DOCUMENT, "key": (instances.c.study_uid, instances.c.sop_uid)}
+    columns = {
+        "record": _RECORD,
+        "document": _DOCUMENT,
+        "content": (instances.c.blob_sha256,),
+        "key": (instances.c.study_uid, instances.c.sop_uid),
+    }
     statement = select(*columns[what])
     names = ("study_uid", "series_uid", "sop_uid")
     statement = statement.where(

@@ -194,8 +194,9 @@ def is_private_key(key: MatchKey) -> bool:
 
 def key_paths(key: MatchKey) -> Iterator[tuple[str, ...]]:
     """Yield the paths of the attributes a key is about."""
-    if not key.items:
+    if not key.items or key.kind is MatchKind.ALL_OF:
         yield (key.tag,)
+        return
     for item in key.items:
         for path in key_paths(item):
             yield (key.tag, *path)

@@ -141,6 +141,7 @@ sop_instances = Table(
     metadata,
     _text("sop_uid"),
     _text("study_uid"),
+    _integer("stored_at"),
     PrimaryKeyConstraint("sop_uid"),
     sqlite_with_rowid=False,
 )
@@ -150,6 +151,89 @@ odd_studies = Table(
     metadata,
     _text("study_uid"),
     PrimaryKeyConstraint("study_uid"),
+    sqlite_with_rowid=False,
+)
+
+# What was deleted and can be restored, and versions that were replaced but must be kept. A SOP Instance UID can be
+# here several times, and live as well. Times are microseconds since 1970 in UTC.
+deleted_instances = Table(
+    "deleted_instances",
+    metadata,
+    *(Column(column.name, column.type, nullable=False) for column in instances.c),
+    _integer("stored_at"),
+    _integer("deleted_at"),
+    _integer("keep_until"),
+    _text("cause"),
+    PrimaryKeyConstraint("study_uid", "sop_uid", "blob_key"),
+)
+
+deleted_frame_chunks = Table(
+    "deleted_frame_chunks",
+    metadata,
+    _text("study_uid"),
+    _text("sop_uid"),
+    _text("blob_key"),
+    Column("chunk", Integer, nullable=False),
+    _bytes("spans"),
+    PrimaryKeyConstraint("study_uid", "sop_uid", "blob_key", "chunk"),
+)
+
+# What was deleted for good: UIDs and the time, nothing else.
+tombstones = Table(
+    "tombstones",
+    metadata,
+    _text("study_uid"),
+    _text("series_uid"),
+    _text("sop_uid"),
+    _integer("deleted_at"),
+    PrimaryKeyConstraint("study_uid", "series_uid", "sop_uid"),
+    sqlite_with_rowid=False,
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    _text("study_uid"),
+    _text("reason"),
+    _integer("held_at"),
+    PrimaryKeyConstraint("study_uid"),
+)
+
+# Extra attributes that are declared for search, and how far their values have been filled in for what was stored
+# before: up to and with the named study, and its series or instance.
+search_attributes = Table(
+    "search_attributes",
+    metadata,
+    Column("number", Integer, nullable=False),
+    _text("name"),
+    Column("complete", Integer, nullable=False),
+    _text("study_uid"),
+    _text("entity_uid"),
+    PrimaryKeyConstraint("number"),
+)
+
+# A study has no series, and a series no instance: "" stands for what an attribute is not about.
+search_values = Table(
+    "search_values",
+    metadata,
+    Column("attribute", Integer, nullable=False),
+    _text("value"),
+    _text("study_uid"),
+    _text("series_uid"),
+    _text("sop_uid"),
+    PrimaryKeyConstraint("attribute", "value", "study_uid", "series_uid", "sop_uid"),
+    sqlite_with_rowid=False,
+)
+
+# What fuzzy matching looks for, of every folded component group that a promoted column holds or once held: the words
+# follow from the name alone, so that a row can be superfluous and never wrong.
+name_words = Table(
+    "name_words",
+    metadata,
+    _text("word"),
+    _text("name"),
+    _text("sound"),
+    PrimaryKeyConstraint("word", "name"),
     sqlite_with_rowid=False,
 )
 
@@ -165,6 +249,7 @@ def _index(name: str, *columns: Column[str] | Column[int] | Column[bytes], prese
 
 # The order of /studies: newest first.
 Index("ix_studies_study_date", studies.c.study_date.desc(), studies.c.study_uid)
+Index("ix_studies_modalities", studies.c.modalities, studies.c.study_date.desc(), studies.c.study_uid)
 _index("ix_studies_study_time", studies.c.study_time)
 _index("ix_studies_accession_number", studies.c.accession_number)
 _index("ix_studies_patient_id", studies.c.patient_id)
@@ -196,3 +281,9 @@ _index("ix_instances_sop_class_uid", instances.c.sop_class_uid)
 _index("ix_instances_instance_number", instances.c.instance_number)
 _index("ix_instances_blob_key", instances.c.blob_key)
 _index("ix_instances_blob_sha256", instances.c.blob_sha256)
+_index("ix_deleted_instances_blob_key", deleted_instances.c.blob_key)
+_index("ix_deleted_instances_keep_until", deleted_instances.c.keep_until)
+_index("ix_deleted_instances_series_uid", deleted_instances.c.series_uid)
+_index("ix_deleted_instances_sop_uid", deleted_instances.c.sop_uid)
+_index("ix_search_values_study_uid", search_values.c.study_uid, search_values.c.series_uid, search_values.c.sop_uid)
+_index("ix_name_words_sound", name_words.c.sound, name_words.c.name)

@@ -9,20 +9,23 @@ by study, series, Instance Number, UID.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from filmjacket.archive.records import SearchPage
 from filmjacket.dicom.levels import Level
-from filmjacket.index.documents import Documents, instance_document, series_document, study_document
-from filmjacket.index.presentation import Presentation, is_private_key, merged
-from filmjacket.index.rows import unpack_document
-from filmjacket.index.search_sql import condition_of
-from filmjacket.index.search_statements import ANY_ODD, SearchShape, candidates, count, page
+from filmjacket.index.documents import Documents
+from filmjacket.index.presentation import Presentation
+from filmjacket.index.search_catalog import modality_sets, read_catalog
+from filmjacket.index.search_declared import declared_conditions
+from filmjacket.index.search_sql import NOTHING, Condition, Known, Term, condition_of
+from filmjacket.index.search_statements import ANY_ODD, Odd, SearchShape, candidates, count, page, probe
+from filmjacket.index.search_verification import Verification
 from filmjacket.index.unit import run
-from filmjacket.web.matching import matches_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection
 
@@ -30,16 +33,43 @@ if TYPE_CHECKING:
     from filmjacket.web.query import SearchQuery
 
 _BATCH = 200
+# A condition that more rows satisfy is no help: sorting them costs more than walking in order until a page is full.
+_MANY = 5_000
+# More of what is in odd studies than this is not looked at one by one before the page is made.
+_MOST_ODD = 1_000
 
 
 def search(connection: Connection, query: SearchQuery, maximum_results: int) -> SearchPage:
     """Return one page of matches and the number of those behind it."""
     limit = maximum_results if query.limit is None else min(query.limit, maximum_results)
-    conditions = [condition_of(key, query.level) for key in query.keys]
-    known = [condition for condition in conditions if condition is not None]
-    exact = len(known) == len(conditions) and all(condition.term.exact for condition in known)
-    # Without keys nothing but UIDs of the path decides, which every column holds faithfully.
-    odd = bool(query.keys) and bool(run(connection, ANY_ODD, {}))
+    documents = Documents(connection)
+    plan = _plan(connection, query)
+    if plan.exact and plan.shape.odd is Odd.LET_THROUGH:
+        plan = _settle_odd(connection, query, plan, documents)
+    if plan.exact and plan.shape.odd is not Odd.LET_THROUGH:
+        rows, matches = _page(connection, plan, query, limit)
+    else:
+        shape = replace(plan.shape, documents=query.level is Level.INSTANCE)
+        stream = connection.execute(candidates(shape), plan.parameters, execution_options={"yield_per": _BATCH})
+        rows, matches = _verified_page(stream, query.offset, limit, Verification(query, documents, exact=plan.exact))
+    presented = Presentation(query, documents).present(rows)
+    return SearchPage(presented, max(0, matches - query.offset - limit), matches)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    shape: SearchShape
+    parameters: dict[str, Any]
+    exact: bool
+
+
+def _plan(connection: Connection, query: SearchQuery) -> _Plan:
+    catalog = read_catalog(connection)
+    known = Known(partial(modality_sets, connection), has_name_words=catalog.has_name_words)
+    conditions = [condition_of(key, query.level, known) for key in query.keys]
+    conditions = declared_conditions(query, conditions, catalog)
+    found = [condition for condition in conditions if condition is not None]
+    exact = len(found) == len(conditions) and all(condition.term.exact for condition in found)
     path = {
         name: uid
         for name, uid in (
@@ -49,39 +79,77 @@ def search(connection: Connection, query: SearchQuery, maximum_results: int) -> 
         )
         if uid is not None
     }
+    if not path and not any(condition.unique for condition in found):
+        found = [_weighed(connection, condition, query.level) for condition in found]
+    terms = [condition.term for condition in found]
+    # Without keys nothing but UIDs of the path decides, which every column holds faithfully.
+    odd = bool(query.keys) and bool(run(connection, ANY_ODD, {}))
     shape = SearchShape(
         level=query.level,
         path=tuple(path),
-        conditions=tuple(condition.term.shape for condition in known),
-        joined=frozenset(condition.level for condition in known),
-        odd=odd,
-        documents=query.level is Level.INSTANCE and (odd or not exact),
+        conditions=tuple(term.shape for term in terms),
+        joined=frozenset(condition.level for condition in found),
+        odd=Odd.LET_THROUGH if odd else Odd.PLAIN,
+        documents=False,
     )
-    values = (value for condition in known for value in condition.term.values)
-    parameters: dict[str, Any] = path | {f"p{number}": value for number, value in enumerate(values)}
-    documents = Documents(connection)
-    if exact and not odd:
-        rows, remaining = _page(connection, shape, parameters, query.offset, limit)
-    else:
-        stream = connection.execute(candidates(shape), parameters, execution_options={"yield_per": _BATCH})
-        checked = _Verification(query, documents, exact=exact)
-        rows, remaining = _verified_page(stream, query.offset, limit, checked)
-    return SearchPage(Presentation(query, documents).present(rows), remaining)
+    return _Plan(shape, path | _bound(terms), exact)
 
 
-def _page(
-    connection: Connection, shape: SearchShape, parameters: dict[str, Any], offset: int, limit: int
-) -> tuple[list[Record], int]:
-    """Let SQL page; only when there is a row too many does it also count."""
-    paging = {"page_limit": limit + 1, "page_offset": offset}
-    rows = run(connection, page(shape), parameters | paging)
-    if len(rows) <= limit:
-        return rows, 0
-    return rows[:limit], run(connection, count(shape), parameters)[0].matches - offset - limit
+def _bound(terms: Sequence[Term]) -> dict[str, Any]:
+    values = (value for term in terms for value in term.values)
+    return {f"p{number}": value for number, value in enumerate(values)}
+
+
+def _weighed(connection: Connection, condition: Condition, level: Level) -> Condition:
+    """Tell the planner what it cannot know: whether few rows satisfy a condition.
+
+    If so, they come first, also where they are of a table above. If not, no index is used for the condition.
+    """
+    term = condition.term
+    if not term.values:
+        return condition
+    parameters = _bound([term]) | {"most": _MANY + 1}
+    if run(connection, probe(condition.level, term.shape), parameters)[0].matches > _MANY:
+        return replace(condition, term=replace(term, shape=("unindexed", term.shape)))
+    if condition.level is level:
+        return condition
+    return Condition(replace(term, shape=("some-above", level, condition.level, term.shape)), level)
+
+
+def _settle_odd(connection: Connection, query: SearchQuery, plan: _Plan, documents: Documents) -> _Plan:
+    """Decide about what is in odd studies first, so that SQL can page and count."""
+    alone = replace(plan.shape, odd=Odd.ALONE, conditions=(), documents=query.level is Level.INSTANCE)
+    limited = {name: plan.parameters[name] for name in plan.shape.path} | {
+        "page_limit": _MOST_ODD + 1,
+        "page_offset": 0,
+    }
+    rows = run(connection, page(alone), limited)
+    uids = [getattr(row, _OWN_UID[query.level]) for row in rows]
+    if len(rows) > _MOST_ODD or len(set(uids)) < len(uids):
+        return plan
+    checked = Verification(query, documents, exact=False)
+    # A list cannot be empty, and no UID is.
+    kept = [uid for row, uid in zip(rows, uids, strict=True) if checked.holds(row)] or [""]
+    return _Plan(replace(plan.shape, odd=Odd.KEPT), plan.parameters | {"kept": kept}, exact=True)
+
+
+_OWN_UID = {Level.STUDY: "study_uid", Level.SERIES: "series_uid", Level.INSTANCE: "sop_uid"}
+
+
+def _page(connection: Connection, plan: _Plan, query: SearchQuery, limit: int) -> tuple[list[Record], int]:
+    """Let SQL page; only when there is a row too many, or the number is asked for, does it also count."""
+    if plan.shape.odd is Odd.PLAIN and NOTHING.shape in plan.shape.conditions:
+        return [], 0
+    paging = {"page_limit": limit + 1, "page_offset": query.offset}
+    rows = run(connection, page(plan.shape), plan.parameters | paging)
+    # A page that begins behind the last match does not tell how many there are.
+    if len(rows) > limit or (query.count and query.offset and not rows):
+        return rows[:limit], run(connection, count(plan.shape), plan.parameters)[0].matches
+    return rows, query.offset + len(rows)
 
 
 def _verified_page(
-    candidates: Iterable[Record], offset: int, limit: int, checked: _Verification
+    candidates: Iterable[Record], offset: int, limit: int, checked: Verification
 ) -> tuple[list[Record], int]:
     rows: list[Record] = []
     found = 0
@@ -91,42 +159,4 @@ def _verified_page(
         if offset <= found < offset + limit:
             rows.append(row)
         found += 1
-    return rows, max(0, found - offset - limit)
-
-
-class _Verification:
-    """Decides about candidates on their stored attributes."""
-
-    def __init__(self, query: SearchQuery, documents: Documents, *, exact: bool) -> None:
-        self._level = query.level
-        self._documents = documents
-        self._exact = exact
-        below = query.level is not Level.INSTANCE
-        # Above the instance a private attribute is found when some one instance has all of them.
-        self._private = tuple(key for key in query.keys if below and is_private_key(key))
-        self._keys = tuple(key for key in query.keys if key not in self._private)
-
-    def holds(self, row: Record) -> bool:
-        """Tell whether a candidate matches; SQL's word is enough where its columns are faithful."""
-        if self._exact and not row.is_odd:
-            return True
-        return self._public(row) and self._owned(row)
-
-    def _public(self, row: Record) -> bool:
-        if not self._keys:
-            return True
-        if self._level is Level.STUDY:
-            return matches_all(study_document(row), self._keys)
-        study = self._documents.study(row.study_uid)
-        if self._level is Level.SERIES:
-            return matches_all({**study, **series_document(row)}, self._keys)
-        one = self._documents.series(row.study_uid, row.series_uid)
-        own = instance_document(row, unpack_document(row.metadata))
-        return matches_all(merged(own, one, study), self._keys)
-
-    def _owned(self, row: Record) -> bool:
-        if not self._private:
-            return True
-        series_uid = row.series_uid if self._level is Level.SERIES else None
-        members = self._documents.members(row.study_uid, series_uid)
-        return any(matches_all(member, self._private) for member in members)
+    return rows, found

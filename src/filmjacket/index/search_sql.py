@@ -10,13 +10,16 @@ code point order, and LIKE with case distinguished.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from filmjacket.dicom.date_time import Span
 from filmjacket.dicom.levels import Level
 from filmjacket.index.schema import UNKNOWN_NUMBER
-from filmjacket.web.matching import MatchKey, MatchKind
+from filmjacket.web.matching import MatchKey, MatchKind, matches
+from filmjacket.web.person_names import key_words, sound_of_key
 from filmjacket.web.search_tables import (
     MODALITIES_IN_STUDY,
     NUMBER_OF_SERIES_RELATED_INSTANCES,
@@ -27,9 +30,10 @@ from filmjacket.web.search_tables import (
     SOP_INSTANCE_UID,
     STUDY_INSTANCE_UID,
 )
+from filmjacket.web.wildcards import has_wildcards
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 Shape: TypeAlias = "tuple[Any, ...]"
 """(operator, column) of a comparison, or (operator, shape, ...) of conditions taken together."""
@@ -50,10 +54,22 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What SQL can say about a key; `level` is that of the table it looks into."""
+    """What SQL can say about a key; `level` is that of the table it looks into.
+
+    `unique`: it names entities by their UIDs, so that few rows are left whatever else is asked.
+    """
 
     term: Term
     level: Level
+    unique: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the index before conditions are made: all values of ModalitiesInStudy, words of names."""
+
+    modality_sets: Callable[[], Sequence[str]] = field(default=tuple)
+    has_name_words: bool = False
 
 
 class _Form(StrEnum):
@@ -103,25 +119,43 @@ _REQUEST_COLUMNS = {
 }
 
 
-def condition_of(key: MatchKey, level: Level) -> Condition | None:
+def condition_of(key: MatchKey, level: Level, known: Known) -> Condition | None:
     """Return what SQL can say about a key in a search at a level; None when it can say nothing."""
     if key.kind is MatchKind.UNIVERSAL:
-        return Condition(_all_of(), level)
+        return Condition(all_of(), level)
     if key.creator or key.kind is MatchKind.CREATOR:
         return None
     if key.tag in _PARTICULAR:
-        return _PARTICULAR[key.tag](key, level)
+        return _PARTICULAR[key.tag](key, level, known)
+    if key.kind is MatchKind.ALL_OF:
+        return _every(key, level, known)
     promoted = _PROMOTED.get(key.tag)
     if promoted is None or (key.paired and key.paired not in _PROMOTED):
         return None
+    if key.kind is MatchKind.FUZZY and not known.has_name_words:
+        return None
+    return Condition(_promoted_term(key, promoted), promoted.level)
+
+
+def _promoted_term(key: MatchKey, promoted: _Promoted) -> Term:
+    if key.kind is MatchKind.EMPTY:
+        return _empty(promoted)
     if key.kind is MatchKind.COMBINED:
-        term = _combined(key, promoted.columns[0], _PROMOTED[key.paired].columns[0])
-    else:
-        term = _FORMS[promoted.form](key, promoted.columns)
-    return Condition(term, promoted.level)
+        return _combined(key, promoted.columns[0], _PROMOTED[key.paired].columns[0])
+    return _FORMS[promoted.form](key, promoted.columns)
 
 
-def _compare(operator: str, column: str, value: object) -> Term:
+def _every(key: MatchKey, level: Level, known: Known) -> Condition | None:
+    """Every value of a multiple value key must be found; columns hold one value, studies with more are odd."""
+    conditions = [condition_of(item, level, known) for item in key.items]
+    terms = [condition.term for condition in conditions if condition is not None]
+    if len(terms) < len(conditions):
+        return None
+    return Condition(all_of(*terms), next(one.level for one in conditions if one is not None))
+
+
+def compare(operator: str, column: str, value: object) -> Term:
+    """Return the comparison of a column with a value."""
     return Term((operator, column), (value,))
 
 
@@ -130,11 +164,13 @@ def _present(column: str) -> Term:
     return Term(("present", column))
 
 
-def _all_of(*terms: Term) -> Term:
+def all_of(*terms: Term) -> Term:
+    """Return the condition that all of some conditions hold."""
     return _together("and", terms)
 
 
-def _any_of(*terms: Term) -> Term:
+def any_of(*terms: Term) -> Term:
+    """Return the condition that any of some conditions holds."""
     return _together("or", terms)
 
 
@@ -146,75 +182,128 @@ def _together(operator: str, terms: tuple[Term, ...]) -> Term:
     )
 
 
-def _within(operator: str, term: Term, *names: str) -> Term:
+def within(operator: str, term: Term, *names: str | tuple[str, ...]) -> Term:
+    """Return the condition that a row is among those that a subquery finds."""
     return Term((operator, *names, term.shape), term.values, term.exact)
 
 
 # Nothing is any of no conditions.
-_NOTHING = Term(("or",))
+NOTHING = Term(("or",))
 
 
 def _text(key: MatchKey, columns: tuple[str, ...]) -> Term:
     (column,) = columns
     if key.kind is MatchKind.ANY_OF:
-        return _compare("in", column, list(key.values))
-    return _pattern(column, key.values[0])
+        return compare("in", column, list(key.values))
+    return pattern_term(column, key.values[0])
 
 
 def _name(key: MatchKey, columns: tuple[str, ...]) -> Term:
     """Any group for any group, or group by group when the key has groups; columns hold folded text."""
+    if key.kind is MatchKind.FUZZY:
+        return fuzzy_term(key, columns)
     wanted, *further = key.values
     if further:
         pairs = zip(columns, key.values, strict=False)
-        return _all_of(*(_pattern(column, value) for column, value in pairs if value))
+        return all_of(*(pattern_term(column, value) for column, value in pairs if value))
     if not wanted:
         # Only names of nothing but delimiters fold to "", and their studies are listed as odd.
-        return _NOTHING
-    return _any_of(*(_pattern(column, wanted) for column in columns))
+        return NOTHING
+    return any_of(*(pattern_term(column, wanted) for column in columns))
 
 
-def _moment(key: MatchKey, columns: tuple[str, ...]) -> Term:
+def fuzzy_term(key: MatchKey, columns: tuple[str, ...]) -> Term:
+    """Every word of the key is found among the words of a name (`filmjacket.web.person_names.fuzzy_test`)."""
+    if len(key.values) == 1:
+        return all_of(*(any_of(*(_has_word(column, word) for column in columns)) for word in key_words(key.values[0])))
+    pairs = zip(columns, key.values, strict=False)
+    return all_of(*(_has_word(column, word) for column, value in pairs for word in key_words(value)))
+
+
+def _has_word(column: str, word: str) -> Term:
+    sound = sound_of_key(word)
+    spelt = pattern_term("name_words.word", word if has_wildcards(word) else word + "*", scanning=True)
+    found = any_of(spelt, compare("=", "name_words.sound", sound)) if sound else spelt
+    return all_of(_present(column), within("some-name", found, column))
+
+
+def _empty(promoted: _Promoted) -> Term:
+    """Nothing in the column: it may stand for a date or number that could not be read, so that is not exact."""
+    absent = UNKNOWN_NUMBER if promoted.form is _Form.NUMBER else ""
+    term = all_of(*(compare("=", column, absent) for column in promoted.columns))
+    return replace(term, exact=promoted.form in {_Form.TEXT, _Form.NAME})
+
+
+def moment_term(key: MatchKey, columns: tuple[str, ...]) -> Term:
+    """Return the condition that a date or a time, as the one column has it, is the key's or inside its range."""
     (column,) = columns
+    if key.zone is not None:
+        return _moment_elsewhere(key, column)
     if key.span is None:
-        return _all_of(_present(column), _compare("=", column, key.values[0]))
+        return all_of(_present(column), compare("=", column, key.values[0]))
     # An absent moment is "", which sorts before all others.
     bounds = [_present(column)]
     if key.span.first is not None:
-        bounds.append(_compare(">=", column, key.span.first))
+        bounds.append(compare(">=", column, key.span.first))
     if key.span.last is not None:
-        bounds.append(_compare("<=", column, key.span.last))
-    return _all_of(*bounds)
+        bounds.append(compare("<=", column, key.span.last))
+    return all_of(*bounds)
+
+
+def _moment_elsewhere(key: MatchKey, column: str) -> Term:
+    """Stored moments may be moved into the query's zone: a date by a day, a time round the clock."""
+    if key.vr != "DA":
+        return replace(all_of(_present(column)), exact=False)
+    span = key.span or Span(key.values[0], key.values[0])
+    wider = replace(key, span=Span(_day(span.first, -1), _day(span.last, 1)), zone=None)
+    return replace(moment_term(wider, (column,)), exact=False)
+
+
+def _day(date: str | None, step: int) -> str | None:
+    if date is None:
+        return None
+    try:
+        moved = datetime.strptime(date, "%Y%m%d").replace(tzinfo=UTC) + timedelta(days=step)
+    except OverflowError:
+        return None
+    return f"{moved.year:04}{moved:%m%d}"
 
 
 def _number(key: MatchKey, columns: tuple[str, ...]) -> Term:
     (column,) = columns
     wanted = int(key.values[0])
     # The number that stands for "absent" is no number; a study that has it is listed as odd.
-    return _NOTHING if wanted == UNKNOWN_NUMBER else _compare("=", column, wanted)
+    return NOTHING if wanted == UNKNOWN_NUMBER else compare("=", column, wanted)
 
 
 _FORMS: dict[_Form, Callable[[MatchKey, tuple[str, ...]], Term]] = {
     _Form.TEXT: _text,
     _Form.NAME: _name,
-    _Form.MOMENT: _moment,
+    _Form.MOMENT: moment_term,
     _Form.NUMBER: _number,
 }
 
 
-def _pattern(column: str, pattern: str) -> Term:
-    """Compare with a text or a pattern; an absent text is "" and matches neither (`*` alone is universal)."""
+def pattern_term(column: str, pattern: str, *, scanning: bool = False) -> Term:
+    """Compare with a text or a pattern; an absent text is "" and matches neither (`*` alone is universal).
+
+    Without a beginning every value must be looked at: those of the index alone, then the rows that have one of
+    them. With `scanning` the caller does that: the
+    condition is inside a subquery already.
+    """
     present = _present(column)
     if "*" not in pattern and "?" not in pattern:
-        return _all_of(present, _compare("=", column, pattern))
+        return all_of(present, compare("=", column, pattern))
     prefix = pattern[: min(place for place in (pattern.find("*"), pattern.find("?")) if place >= 0)]
     # The range is what an index can use; LIKE decides within it.
-    bounds = [present, _compare(">=", column, prefix), *_below_next(column, prefix)] if prefix else [present]
+    bounds = [present, compare(">=", column, prefix), *_below_next(column, prefix)] if prefix else [present]
     if pattern.count("*") > _MOST_ASTERISKS:
-        narrowed = _all_of(*bounds)
-        return Term(narrowed.shape, narrowed.values, exact=False)
+        return replace(all_of(*bounds), exact=False)
     if pattern != prefix + "*":
-        bounds.append(_compare("like", column, pattern.translate(_ESCAPED)))
-    return _all_of(*bounds)
+        bounds.append(compare("like", column, pattern.translate(_ESCAPED)))
+    if prefix or scanning:
+        return all_of(*bounds)
+    return all_of(present, within("in-values", all_of(*bounds), column))
 
 
 def _below_next(column: str, prefix: str) -> list[Term]:
@@ -222,57 +311,79 @@ def _below_next(column: str, prefix: str) -> list[Term]:
     last = ord(prefix[-1])
     if last == 0x10FFFF:
         # Nothing follows; texts after the prefix are few, and LIKE must tell them from those with it.
-        return [_compare("like", column, (prefix + "*").translate(_ESCAPED))]
+        return [compare("like", column, (prefix + "*").translate(_ESCAPED))]
     following = 0xE000 if last == 0xD7FF else last + 1
-    return [_compare("<", column, prefix[:-1] + chr(following))]
+    return [compare("<", column, prefix[:-1] + chr(following))]
 
 
 def _combined(key: MatchKey, date: str, time: str) -> Term:
     """PS3.18 8.3.4.1.1 over two columns; the plain range of dates comes first for the index."""
     assert key.span is not None  # noqa: S101 - the query grammar makes no other COMBINED key
     assert key.paired_span is not None  # noqa: S101 - as above
+    if key.zone is not None:
+        dates = replace(key, kind=MatchKind.RANGE)
+        return all_of(_moment_elsewhere(dates, date), _present(time))
     terms = [_present(date), _present(time)]
     for reached, passed, day, hour in (
         (">=", ">", key.span.first, key.paired_span.first),
         ("<=", "<", key.span.last, key.paired_span.last),
     ):
         if day is not None:
-            later = _any_of(_compare(passed, date, day), _compare(reached, time, hour))
-            terms += [_compare(reached, date, day), later]
-    return _all_of(*terms)
+            later = any_of(compare(passed, date, day), compare(reached, time, hour))
+            terms += [compare(reached, date, day), later]
+    return all_of(*terms)
 
 
-def _uid(key: MatchKey, level: Level) -> Condition:
-    """The UIDs of study and series are in the table of every level below."""
-    column = "study_uid" if key.tag == STUDY_INSTANCE_UID else "series_uid"
-    return Condition(_compare("in", f"{_TABLES[level]}.{column}", list(key.values)), level)
-
-
-def _sop_instance_uid(key: MatchKey, level: Level) -> Condition:
-    """The study comes first in the key of instances; the table of SOP Instance UIDs knows it."""
+def _uid(key: MatchKey, level: Level, known: Known) -> Condition:
+    """The UIDs of study and series are in the table of every level below; none is ever empty."""
+    del known
+    if not key.values:
+        return Condition(NOTHING, level, unique=True)
     uids = list(key.values)
-    term = _all_of(_compare("in-study-of", "instances", uids), _compare("in", "instances.sop_uid", uids))
-    return Condition(term, level)
+    if key.tag == SERIES_INSTANCE_UID and level is Level.INSTANCE:
+        # The study comes first in the key of instances; the table of series knows it.
+        return Condition(
+            within("some-above", compare("in", "series.series_uid", uids), level, Level.SERIES), level, unique=True
+        )
+    column = "study_uid" if key.tag == STUDY_INSTANCE_UID else "series_uid"
+    return Condition(compare("in", f"{_TABLES[level]}.{column}", uids), level, unique=True)
 
 
-def _modalities(key: MatchKey, level: Level) -> Condition:
-    """Some series of the study has the modality."""
-    return Condition(_within("some-series", _text(key, ("sibling.modality",)), _TABLES[level]), level)
+def _sop_instance_uid(key: MatchKey, level: Level, known: Known) -> Condition:
+    """The study comes first in the key of instances; the table of SOP Instance UIDs knows it."""
+    del known
+    uids = list(key.values)
+    term = all_of(compare("in-study-of", "instances", uids), compare("in", "instances.sop_uid", uids))
+    return Condition(term if uids else NOTHING, level, unique=True)
 
 
-def _request_attributes(key: MatchKey, level: Level) -> Condition | None:
-    """Match within one item (PS3.4 C.2.2.2.6): one row of `request_attributes` is one item."""
+def _modalities(key: MatchKey, level: Level, known: Known) -> Condition:
+    """Sets of modalities are few: each is decided about, and the studies that have one of them are looked up."""
     del level
+    found = [text for text in known.modality_sets() if matches(_study_of(text), key)]
+    return Condition(compare("in", "studies.modalities", found) if found else NOTHING, Level.STUDY)
+
+
+def _study_of(modalities: str) -> dict[str, Any]:
+    return {MODALITIES_IN_STUDY: {"vr": "CS", "Value": modalities.split("\\")}} if modalities else {}
+
+
+def _request_attributes(key: MatchKey, level: Level, known: Known) -> Condition | None:
+    """Match within one item (PS3.4 C.2.2.2.6): one row of `request_attributes` is one item."""
+    del level, known
+    if key.kind is not MatchKind.SEQUENCE:
+        return None
     keys = [item for item in key.items if item.kind is not MatchKind.UNIVERSAL]
-    promoted = [item for item in keys if item.tag in _REQUEST_COLUMNS and item.kind is not MatchKind.SEQUENCE]
+    promoted = [item for item in keys if item.tag in _REQUEST_COLUMNS and item.kind in _REQUEST_KINDS]
     if not promoted:
         return None
-    within = _all_of(*(_text(item, (_REQUEST_COLUMNS[item.tag],)) for item in promoted))
-    exists = _within("some-request", within)
-    return Condition(Term(exists.shape, exists.values, exists.exact and len(promoted) == len(keys)), Level.SERIES)
+    items = all_of(*(pattern_term(_REQUEST_COLUMNS[item.tag], item.values[0], scanning=True) for item in promoted))
+    exists = within("some-request", items)
+    return Condition(replace(exists, exact=exists.exact and len(promoted) == len(keys)), Level.SERIES)
 
 
-_PARTICULAR: dict[str, Callable[[MatchKey, Level], Condition | None]] = {
+_REQUEST_KINDS = frozenset({MatchKind.SINGLE, MatchKind.WILDCARD})
+_PARTICULAR: dict[str, Callable[[MatchKey, Level, Known], Condition | None]] = {
     STUDY_INSTANCE_UID: _uid,
     SERIES_INSTANCE_UID: _uid,
     SOP_INSTANCE_UID: _sop_instance_uid,

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from operator import eq, ge, gt, le, lt
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import and_, bindparam, false, func, literal, literal_column, or_, select, true
+from sqlalchemy import and_, bindparam, false, func, literal, literal_column, not_, or_, select, true, tuple_
 
 from filmjacket.dicom.levels import Level
 from filmjacket.index.documents import INSTANCE_COLUMNS, SERIES_COLUMNS, STUDY_COLUMNS
-from filmjacket.index.schema import instances, metadata, odd_studies, request_attributes, series, sop_instances, studies
+from filmjacket.index.schema import (
+    instances,
+    metadata,
+    name_words,
+    odd_studies,
+    request_attributes,
+    search_values,
+    series,
+    sop_instances,
+    studies,
+)
 from filmjacket.index.unit import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import ColumnElement, FromClause, Select, Table
+    from sqlalchemy import Column, ColumnElement, FromClause, Select, Table
 
     from filmjacket.index.search_sql import Shape
 
 _COLUMNS = {Level.STUDY: STUDY_COLUMNS, Level.SERIES: SERIES_COLUMNS, Level.INSTANCE: INSTANCE_COLUMNS}
 _TABLES: dict[Level, Table] = {Level.STUDY: studies, Level.SERIES: series, Level.INSTANCE: instances}
+_OWN_UID = {Level.STUDY: "study_uid", Level.SERIES: "series_uid", Level.INSTANCE: "sop_uid"}
 _ORDER = {
     Level.STUDY: (studies.c.study_date.desc(), studies.c.study_uid),
     Level.SERIES: (series.c.study_uid, series.c.series_number, series.c.series_uid),
@@ -33,10 +45,20 @@ _ORDER = {
         instances.c.sop_uid,
     ),
 }
-_SIBLING = series.alias("sibling")
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {"=": eq, ">=": ge, "<=": le, ">": gt, "<": lt}
 
 ANY_ODD = select(odd_studies.c.study_uid).limit(1)
+
+
+class Odd(StrEnum):
+    """What becomes of what is in odd studies: nothing special, all of it passes and is marked, nothing but it
+    passes, or those pass whose own UIDs are bound as `kept`.
+    """
+
+    PLAIN = "plain"
+    LET_THROUGH = "let-through"
+    ALONE = "alone"
+    KEPT = "kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +66,22 @@ class SearchShape:
     """All of a search that decides the text of its statements.
 
     `path` names the UID columns that the target URI fixes, bound under their own names; the values of
-    `conditions` are bound as `p0`, `p1`, ... `joined` are the levels conditions look into. With `odd`, studies
-    that columns do not hold faithfully pass and are marked; `documents` brings the metadata for verification.
+    `conditions` are bound as `p0`, `p1`, ... `joined` are the levels conditions look into; `odd` says what becomes
+    of studies that columns do not hold faithfully; `documents` brings the metadata for verification.
     """
 
     level: Level
     path: tuple[str, ...]
     conditions: tuple[Shape, ...]
     joined: frozenset[Level]
-    odd: bool
+    odd: Odd
     documents: bool
 
 
 @lru_cache(maxsize=256)
 def candidates(shape: SearchShape) -> Select[*tuple[Any, ...]]:
     """Return all rows that may match, in the order of results, to be read as a stream."""
-    is_odd: ColumnElement[Any] = _is_odd(shape) if shape.odd else literal(0)
+    is_odd: ColumnElement[Any] = _is_odd(shape) if shape.odd is Odd.LET_THROUGH else literal(0)
     columns: list[Any] = [*_COLUMNS[shape.level], is_odd.label("is_odd")]
     if shape.documents:
         columns.append(instances.c.metadata)
@@ -73,6 +95,14 @@ def page(shape: SearchShape) -> Select[*tuple[Any, ...]]:
 
 
 @lru_cache(maxsize=256)
+def probe(level: Level, condition: Shape) -> Select[*tuple[Any, ...]]:
+    """Return how many rows of the table of a level satisfy one condition, counted up to `most`."""
+    names = (f"p{number}" for number in range(10**6))
+    rows = select(literal(1)).select_from(_TABLES[level]).where(_clause(condition, names)).limit(bindparam("most"))
+    return cast("Any", select(func.count().label("matches")).select_from(rows.subquery()))
+
+
+@lru_cache(maxsize=256)
 def count(shape: SearchShape) -> Select[*tuple[Any, ...]]:
     """Return the number of rows."""
     return cast("Any", select(func.count().label("matches")).select_from(_source(shape)).where(*_where(shape)))
@@ -83,8 +113,13 @@ def _where(shape: SearchShape) -> list[ColumnElement[bool]]:
     path = [table.c[name] == bindparam(name) for name in shape.path]
     names = (f"p{number}" for number in range(10**6))
     matching = [_clause(one, names) for one in shape.conditions]
-    if shape.odd:
+    if shape.odd is Odd.LET_THROUGH:
         return [*path, or_(and_(true(), *matching), _is_odd(shape))]
+    if shape.odd is Odd.ALONE:
+        return [*path, _is_odd(shape)]
+    if shape.odd is Odd.KEPT:
+        kept = and_(one_of(table.c[_OWN_UID[shape.level]], "kept"), _is_odd(shape))
+        return [*path, or_(and_(*matching, not_(_is_odd(shape))), kept)]
     return [*path, *matching]
 
 
@@ -103,24 +138,66 @@ def _source(shape: SearchShape) -> FromClause:
     return source
 
 
-def _clause(shape: Shape, names: Iterator[str]) -> ColumnElement[bool]:
+def _clause(shape: Shape, names: Iterator[str], *, indexed: bool = True) -> ColumnElement[bool]:
     operator, *rest = shape
     if operator == "and":
-        return and_(true(), *(_clause(part, names) for part in rest))
+        return and_(true(), *(_clause(part, names, indexed=indexed) for part in rest))
     if operator == "or":
-        return or_(false(), *(_clause(part, names) for part in rest))
-    if operator == "some-series":
-        table, part = rest
-        same = _SIBLING.c.study_uid == metadata.tables[table].c.study_uid
-        return select(_SIBLING.c.study_uid).where(same, _clause(part, names)).exists()
-    if operator == "some-request":
-        row = request_attributes.c
-        same = and_(row.study_uid == series.c.study_uid, row.series_uid == series.c.series_uid)
-        return select(row.item).where(same, _clause(rest[0], names)).exists()
-    if operator == "in-study-of":
-        known = select(sop_instances.c.study_uid).where(one_of(sop_instances.c.sop_uid, next(names)))
-        return metadata.tables[rest[0]].c.study_uid.in_(known)
-    return _comparison(operator, _column(rest[0]), names)
+        return or_(false(), *(_clause(part, names, indexed=indexed) for part in rest))
+    if operator == "unindexed":
+        return _clause(rest[0], names, indexed=False)
+    if operator in _SUBQUERIES:
+        return _SUBQUERIES[operator](rest, names, indexed)
+    return _comparison(operator, _column(rest[0], indexed=indexed), names)
+
+
+def _some_request(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnElement[bool]:  # noqa: FBT001 - of a table
+    found = select(request_attributes.c.study_uid, request_attributes.c.series_uid).where(_clause(rest[0], names))
+    return _tuple(indexed, series.c.study_uid, series.c.series_uid).in_(found)
+
+
+def _some_name(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnElement[bool]:  # noqa: FBT001
+    found = select(name_words.c.name).where(_clause(rest[1], names))
+    return _column(rest[0], indexed=indexed).in_(found)
+
+
+def _some_value(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnElement[bool]:  # noqa: FBT001
+    table, columns, part = rest
+    wanted: list[Any] = [search_values.c[name] for name in columns]
+    found = select(*wanted).where(_clause(part, names))
+    own: list[Column[Any]] = [metadata.tables[table].c[name] for name in columns]
+    return _tuple(indexed, *own).in_(found)
+
+
+def _in_values(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnElement[bool]:  # noqa: FBT001
+    """The inner select has the table for itself, and needs nothing of it but the index."""
+    found = select(_column(rest[0])).where(_clause(rest[1], names)).correlate(None)
+    return _column(rest[0], indexed=indexed).in_(found)
+
+
+def _some_above(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnElement[bool]:  # noqa: FBT001
+    """Few of the entities above: they are found first, and then what is in them."""
+    level, above, part = rest
+    columns = ("study_uid",) if above is Level.STUDY else ("study_uid", "series_uid")
+    table, parents = _TABLES[level], _TABLES[above]
+    wanted: list[Any] = [parents.c[name] for name in columns]
+    found = select(*wanted).where(_clause(part, names)).correlate(None)
+    return _tuple(indexed, *(table.c[name] for name in columns)).in_(found)
+
+
+def _in_study_of(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnElement[bool]:  # noqa: FBT001
+    known = select(sop_instances.c.study_uid).where(one_of(sop_instances.c.sop_uid, next(names)))
+    return _column(f"{rest[0]}.study_uid", indexed=indexed).in_(known)
+
+
+_SUBQUERIES: dict[str, Callable[[list[Any], Iterator[str], bool], ColumnElement[bool]]] = {
+    "some-request": _some_request,
+    "some-name": _some_name,
+    "some-value": _some_value,
+    "in-values": _in_values,
+    "some-above": _some_above,
+    "in-study-of": _in_study_of,
+}
 
 
 def _comparison(operator: str, column: ColumnElement[Any], names: Iterator[str]) -> ColumnElement[bool]:
@@ -133,6 +210,17 @@ def _comparison(operator: str, column: ColumnElement[Any], names: Iterator[str])
     return _OPERATORS[operator](column, bindparam(next(names)))
 
 
-def _column(name: str) -> ColumnElement[Any]:
+def _tuple(indexed: bool, *columns: Column[Any]) -> ColumnElement[Any]:  # noqa: FBT001 - a private detail
+    wanted = [column if indexed else _unindexed(column) for column in columns]
+    return cast("Any", tuple_(*wanted) if len(wanted) > 1 else wanted[0])
+
+
+def _column(name: str, *, indexed: bool = True) -> ColumnElement[Any]:
     table, column = name.split(".")
-    return _SIBLING.c[column] if table == "sibling" else metadata.tables[table].c[column]
+    found = metadata.tables[table].c[column]
+    return found if indexed else _unindexed(found)
+
+
+def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """An expression of the same value, for which no index is: the planner then walks in the order of results."""
+    return func.coalesce(column, column)

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from filmjacket.index import instances as reading
+from filmjacket.index import kept, search_backfill, search_catalog
 from filmjacket.index import search as searching
 from filmjacket.index.decisions import StoreRequest
 from filmjacket.index.engine import Database
 from filmjacket.index.group_commit import GroupCommit
 from filmjacket.index.migrate import upgrade
+from filmjacket.index.numbers import find_numbers
 from filmjacket.index.rows import prepare
 from filmjacket.index.schema import studies
+from filmjacket.index.sql_deletions import SqlDeletions
 from filmjacket.index.studies import store
+from filmjacket.web.search_attributes import parse_search_attribute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,39 +34,65 @@ if TYPE_CHECKING:
     )
     from filmjacket.web.query import SearchQuery
     from filmjacket.web.refs import ResourceRef
+    from filmjacket.web.search_attributes import SearchAttribute
 
 # Callers that share one transaction: enough to spread its sync, few enough not to keep the first one waiting.
 _LARGEST_GROUP = 64
 
 
-def open_index(url: str, *, maximum_results: int = 1000) -> SqlIndex:
-    """Open the index at a database URL such as `sqlite:///path`, bringing its tables up to date."""
+def open_index(url: str, *, maximum_results: int = 1000, search_attributes: Iterable[str] = ()) -> SqlIndex:
+    """Open the index at a database URL such as `sqlite:///path`, bringing its tables up to date.
+
+    `search_attributes` are declared for fast search (see `filmjacket.web.search_attributes`).
+    """
     database = Database(url)
     upgrade(database)
-    return SqlIndex(database, maximum_results=maximum_results)
+    declared = tuple(parse_search_attribute(text) for text in search_attributes)
+    search_catalog.declare(database, declared)
+    return SqlIndex(database, maximum_results=maximum_results, declared=declared)
 
 
-class SqlIndex:
+class SqlIndex(SqlDeletions):
     """The index of one archive."""
 
-    def __init__(self, database: Database, *, maximum_results: int) -> None:
-        self._database = database
+    def __init__(self, database: Database, *, maximum_results: int, declared: tuple[SearchAttribute, ...] = ()) -> None:
+        super().__init__(database)
         self._maximum_results = maximum_results
+        self._declared = declared
         self._group_commit: GroupCommit[StoreRequest, list[StoreOutcome]] = GroupCommit(
             self._store_group, largest_group=_LARGEST_GROUP
         )
 
-    def store(self, candidates: Sequence[Candidate], duplicates: DuplicatePolicy) -> list[StoreOutcome]:
+    def store(
+        self,
+        candidates: Sequence[Candidate],
+        duplicates: DuplicatePolicy,
+        *,
+        at: int = 0,
+        retained_since: int | None = None,
+    ) -> list[StoreOutcome]:
         """Take in candidates in one durable transaction, which concurrent callers may share."""
         if not candidates:
             return []
         prepared = tuple(prepare(candidate) for candidate in candidates)
-        return self._group_commit.submit(StoreRequest(prepared, duplicates))
+        return self._group_commit.submit(StoreRequest(prepared, duplicates, at, retained_since))
 
     def search(self, query: SearchQuery) -> SearchPage:
         """Answer a search (PS3.18 10.6)."""
         with self._database.reading() as connection:
             return searching.search(connection, query, self._maximum_results)
+
+    def begin_reindex(self, *, everything: bool = False) -> int:
+        """Return how many data sets `reindex` will look at; what is declared no more is forgotten."""
+        search_catalog.retract(self._database, self._declared)
+        if everything:
+            search_catalog.restart(self._database)
+        with self._database.reading() as connection:
+            return search_backfill.remaining(connection)
+
+    def reindex(self) -> tuple[int, ...]:
+        """Fill in what is declared for a batch of data sets; returns their sizes, () when all is there."""
+        return self._database.write(search_backfill.fill_in)
 
     def instances(self, ref: ResourceRef) -> list[StoredInstance]:
         """Return every instance below `ref` in retrieval order."""
@@ -74,18 +104,30 @@ class SqlIndex:
         with self._database.reading() as connection:
             return reading.find_frame_spans(connection, instance, frames)
 
+    def numbers(self, ref: ResourceRef) -> dict[str, tuple[int | None, int | None]]:
+        """Return (Series Number, Instance Number) of every instance below `ref` by its UID."""
+        with self._database.reading() as connection:
+            return find_numbers(connection, ref)
+
+    def fingerprint(self, ref: ResourceRef) -> str | None:
+        """Return a digest of which instances, with which bytes, are below `ref`; None if none are."""
+        with self._database.reading() as connection:
+            return reading.fingerprint(connection, ref)
+
     def metadata(self, ref: ResourceRef, *, batch: int = 200) -> Iterator[list[InstanceMetadata]]:
         """Yield prebuilt metadata of every instance below `ref`, batch by batch."""
         return reading.metadata_batches(self._database, ref, batch)
 
     def blobs(self, *, batch: int = 1000) -> Iterator[list[tuple[str, BlobRef]]]:
-        """Yield every (SOP Instance UID, blob), batch by batch."""
-        return reading.blob_batches(self._database, batch)
+        """Yield every (SOP Instance UID, blob), those of deleted instances last, batch by batch."""
+        yield from reading.blob_batches(self._database, batch)
+        yield from kept.kept_blob_batches(self._database, batch)
 
     def unknown_keys(self, keys: Iterable[str]) -> set[str]:
-        """Return those of `keys` that no instance refers to."""
+        """Return those of `keys` that no instance refers to, live or deleted."""
         with self._database.reading() as connection:
-            return reading.unknown_keys(connection, keys)
+            unknown = reading.unknown_keys(connection, keys)
+            return unknown - kept.kept_keys(connection, unknown)
 
     def known_sources(self, digests: Sequence[str]) -> set[str]:
         """Return those of the SHA-256 digests that are stored already."""

@@ -11,7 +11,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from filmjacket.archive.deletions import DeletionRules
 from filmjacket.archive.policies import DuplicatePolicy
+from filmjacket.web.search_attributes import parse_search_attribute
+from filmjacket.web.zip_names import NameTemplate
 
 if TYPE_CHECKING:
     from pydantic_settings import PydanticBaseSettingsSource
@@ -79,6 +82,12 @@ def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     return origins
 
 
+def _check_search_attributes(attributes: tuple[str, ...]) -> tuple[str, ...]:
+    for attribute in attributes:
+        parse_search_attribute(attribute)
+    return attributes
+
+
 def _check_base_path(path: str) -> str:
     path = path.rstrip("/")
     if path and (not path.startswith("/") or "//" in path or set(path) & set("?#%{} ")):
@@ -93,15 +102,22 @@ def _check_public_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _check_zip_names(names: str) -> str:
+    NameTemplate.parse(names)
+    return names
+
+
 def _expand_home(path: Path) -> Path:
     return path.expanduser()
 
 
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_commas)]
+SearchAttributes = Annotated[Texts, AfterValidator(_check_search_attributes)]
 Networks = Annotated[Texts, AfterValidator(_check_networks)]
 Origins = Annotated[Texts, AfterValidator(_check_origins)]
 BasePath = Annotated[str, AfterValidator(_check_base_path)]
 PublicUrl = Annotated[str, AfterValidator(_check_public_url)]
+ZipNames = Annotated[str, AfterValidator(_check_zip_names)]
 Directory = Annotated[Path, AfterValidator(_expand_home)]
 
 
@@ -124,6 +140,12 @@ class SearchSettings(Group):
         ge=1,
         description="Most matches in one answer, whatever limit is asked for; the rest is paged.",
     )
+    attributes: SearchAttributes = Field(
+        default=(),
+        description="Attributes that searches look up instead of reading every candidate: keywords, tags, paths as "
+        "RequestAttributesSequence.RequestedProcedureDescription, or private ones such as 00091001@ACME. "
+        "After a change run `filmjacket reindex`.",
+    )
 
 
 class LimitSettings(Group):
@@ -135,7 +157,57 @@ class LimitSettings(Group):
     part_header_bytes: ByteSize = Field(
         default=ByteSize(16 * KIB), description="Largest header of one part of a multipart payload."
     )
+    metadata_bytes: ByteSize = Field(
+        default=ByteSize(32 * MIB),
+        description="Largest part of JSON or XML metadata in a store; parsed it takes some ten times that in memory.",
+    )
     query_bytes: ByteSize = Field(default=ByteSize(64 * KIB), description="Longest query string.")
+    header_bytes: ByteSize = Field(
+        default=ByteSize(64 * KIB), ge=4 * KIB, description="Largest header section of a request, without its query."
+    )
+
+
+class DeletionSettings(Group):
+    """Who may delete, and how long things are kept all the same."""
+
+    enabled: bool = Field(
+        default=False,
+        description="Let clients delete with DELETE; the command line always can. There is no authentication yet: "
+        "whoever reaches the server could delete.",
+    )
+    undo_days: int = Field(
+        default=7, ge=0, le=36_500, description="Days for which what is deleted can be restored; then it is purged."
+    )
+    minimum_retention_days: int = Field(
+        default=0, ge=0, le=36_500, description="Instances cannot be deleted for this many days after they were stored."
+    )
+    tombstone_days: int | None = Field(
+        default=None,
+        ge=0,
+        le=36_500,
+        description="Days after a deletion for which its resources answer 410 instead of 404. Unset: for ever.",
+    )
+
+    @property
+    def rules(self) -> DeletionRules:
+        """The same for those who know no settings."""
+        return DeletionRules(self.undo_days, self.minimum_retention_days, self.tombstone_days)
+
+
+class ZipSettings(Group):
+    """Archives of whole studies, series and instances."""
+
+    names: ZipNames = Field(
+        default="{study}/{series}/{instance}.dcm",
+        description="Path of each file: letters, digits, . _ - / and blanks, and the fields {study}, {series}, "
+        "{instance} (UIDs), {series_number}, {instance_number}; {instance_number:04} has at least four digits. "
+        "Names that would be equal are numbered.",
+    )
+
+    @property
+    def template(self) -> NameTemplate:
+        """The names, ready for use."""
+        return NameTemplate.parse(self.names)
 
 
 class LogSettings(Group):
@@ -217,8 +289,22 @@ class Settings(BaseSettings):
         default=ByteSize(256 * MIB),
         description="Storing is refused when less than this would be left on the disk.",
     )
+    cache_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=365 * 24 * 3600,
+        description="How long a browser may show instances, frames and bulk values again without asking the server. "
+        "0: it asks each time, and is told that nothing changed.",
+    )
+    coded_answers_bytes: ByteSize = Field(
+        default=ByteSize(32 * MIB),
+        description="Memory of each worker for compressed metadata, so that nothing is compressed twice. "
+        "One answer may take a quarter of it.",
+    )
     search: SearchSettings = SearchSettings()
+    deletion: DeletionSettings = DeletionSettings()
     limits: LimitSettings = LimitSettings()
+    zip: ZipSettings = ZipSettings()
     log: LogSettings = LogSettings()
     lanes: LaneSettings = LaneSettings()
 

@@ -30,6 +30,7 @@ class MediaRange:
     multipart: bool | None
     transfer_syntax: str | None
     q: float
+    charset: str | None = None
 
     @property
     def is_wildcard(self) -> bool:
@@ -59,6 +60,15 @@ class Preferences:
     header: tuple[MediaRange, ...]
     strict: bool = False
     refusal: str = ""
+
+    def charsets_of(self, media_type: str, *, multipart: bool) -> tuple[str, ...]:
+        """`charset` parameters given with a media type that was selected, the one liked best first (8.8.3)."""
+        given = [
+            entry
+            for entry in (*self.parameter, *self.header)
+            if entry.charset is not None and entry.q > 0 and entry.specificity(media_type, multipart=multipart)
+        ]
+        return tuple(str(entry.charset) for entry in sorted(given, key=lambda entry: -entry.q))
 
 
 @lru_cache(maxsize=128)
@@ -135,7 +145,8 @@ def _media_range(text: str) -> MediaRange:
     quality = weights[0] if weights else "1"
     if not _QUALITY.fullmatch(quality):
         raise BadRequest("A quality value is a number from 0 to 1.", section="8.7.5", offender="q")
-    return MediaRange(item.essence, multipart, transfer_syntax, float(quality))
+    charset = media_type.get("charset") or item.get("charset")
+    return MediaRange(item.essence, multipart, transfer_syntax, float(quality), charset)
 
 
 def _item_of(media_type: MediaType) -> tuple[MediaType, bool | None]:

@@ -18,6 +18,11 @@ def etag(digest: str, *variant: str) -> str:
     return '"' + _NOT_IN_TAG.sub("_", "-".join((digest, *variant))) + '"'
 
 
+def coded_etag(tag: str, coding: str) -> str:
+    """The tag of the same representation in a content coding: other bytes, hence another tag (8.8.3.3)."""
+    return tag if coding == "identity" else f'{tag[:-1]}-{coding}"'
+
+
 def is_not_modified(if_none_match: str | None, current: str) -> bool:
     """Whether to answer GET with 304: `If-None-Match` is `*` or lists the tag, weakly compared (13.1.2)."""
     return if_none_match is not None and _lists(if_none_match, current, weak=True)
@@ -28,6 +33,17 @@ def is_precondition_failed(if_match: str | None, current: str | None) -> bool:
     if if_match is None:
         return False
     return current is None or not _lists(if_match, current, weak=False)
+
+
+def listed_digests(if_match: str | None) -> frozenset[str] | None:
+    """The digests in the strong tags of `If-Match`, made by `etag`; `None` when there is no list, or it is `*`.
+
+    Whatever the representation, its tag begins with the digest of what is stored.
+    """
+    if if_match is None or if_match.strip() == "*":
+        return None
+    found = _TAG.finditer(if_match) if _LIST.fullmatch(if_match) else ()
+    return frozenset(tag[2].strip('"').partition("-")[0] for tag in found if not tag[1])
 
 
 def is_range_allowed(if_range: str | None, current: str) -> bool:

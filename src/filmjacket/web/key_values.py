@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from filmjacket.dicom import dictionary
 from filmjacket.dicom.date_time import Span, parse_date, parse_datetime, parse_range, parse_time
 from filmjacket.dicom.vr import VALUE_REPRESENTATIONS, MatchingKind
 from filmjacket.errors import BadRequest
 from filmjacket.web.matching import MatchKey, MatchKind, fold_name, normal_number, normal_text
+from filmjacket.web.person_names import key_words
 from filmjacket.web.search_tables import ANY_OF_CODES
+from filmjacket.web.wildcards import has_wildcards
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,24 +31,47 @@ _INTEGER_VRS = frozenset({"IS", "SL", "SS", "SV", "UL", "US", "UV"})
 # Integers that a 64-bit database column can be compared with; no VR but UV holds more.
 _LARGEST_INTEGER = 2**63 - 1
 
+# PS3.4 C.2.2.2.8: what Multiple Value Matching is for; UIDs are listed, meaning any of them.
+_MULTIPLE_VALUE_VRS = frozenset({"AE", "AS", "AT", "CS", "LO", "PN", "SH", "UC"})
+_SEPARATORS = re.compile(r"[,\\]")
+# PS3.4 C.2.2.2.7: two quotation marks ask for an empty value.
+_EMPTY = '""'
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the request wants its keys read: the flags of PS3.18 8.3.4, and the zone it names, in minutes."""
+
+    fuzzy: bool = False
+    empty: bool = False
+    multiple: bool = False
+    zone: int | None = None
+
 
 def refusal(name: str, message: str, *accepted: str) -> BadRequest:
     """Return the 400 for a search parameter; the value is patient data and stays out of it."""
     return BadRequest(f"{name}: {message}", section=SECTION, offender=name, accepted=accepted)
 
 
-def parse_key_value(name: str, tag: str, vr: str, choices: list[str], offset: int) -> MatchKey:
+def parse_key_value(name: str, tag: str, vr: str, choices: list[str], manner: Manner) -> MatchKey:
     """Return the key for one attribute of the request; `choices` are its comma-separated, decoded values.
 
-    `vr` is "" where only the stored data set knows it. `offset` in minutes is the time zone of the request.
+    `vr` is "" where only the stored data set knows it.
     """
     if any(len(choice) > MAXIMUM_VALUE_LENGTH for choice in choices):
         raise refusal(name, f"the value has more than {MAXIMUM_VALUE_LENGTH} characters.")
+    if manner.empty and [choice.strip(" ") for choice in choices] == [_EMPTY]:
+        return MatchKey(tag, vr, MatchKind.EMPTY)
+    if manner.multiple and vr in _MULTIPLE_VALUE_VRS and dictionary.is_multi_valued(tag):
+        return _all_of(name, tag, vr, [part for choice in choices for part in _SEPARATORS.split(choice)], manner)
     if vr == "UI" or tag in ANY_OF_CODES:
-        return _any_of(name, tag, vr, [part for choice in choices for part in re.split(r"[,\\]", choice)])
+        return _any_of(name, tag, vr, [part for choice in choices for part in _SEPARATORS.split(choice)])
     if len(choices) > 1:
         raise refusal(name, "takes one value; a comma inside a value is sent percent-encoded.", "%2C")
-    (text,) = choices
+    return _one(name, tag, vr, choices[0], manner)
+
+
+def _one(name: str, tag: str, vr: str, text: str, manner: Manner) -> MatchKey:
     if not text.strip(" "):
         return MatchKey(tag, vr, MatchKind.UNIVERSAL)
     matching = VALUE_REPRESENTATIONS[vr].matching if vr in VALUE_REPRESENTATIONS else MatchingKind.WILDCARD
@@ -53,10 +80,21 @@ def parse_key_value(name: str, tag: str, vr: str, choices: list[str], offset: in
     if matching is MatchingKind.NONE:
         raise refusal(name, f"an attribute of VR {vr} cannot be matched.")
     if matching is MatchingKind.RANGE:
-        return _MOMENTS[vr](name, tag, text, offset)
+        return replace(_MOMENTS[vr](name, tag, text, manner.zone or 0), zone=manner.zone)
     if matching is MatchingKind.WILDCARD:
-        return _text(tag, vr, text)
+        return _text(tag, vr, text, fuzzy=manner.fuzzy)
     return _single(name, tag, vr, text)
+
+
+def _all_of(name: str, tag: str, vr: str, parts: list[str], manner: Manner) -> MatchKey:
+    """Every value of the key must be one of the attribute's, in any order (PS3.4 C.2.2.2.8)."""
+    values = tuple(dict.fromkeys(part.strip(" ") for part in parts if part.strip(" ")))
+    if len(values) > MAXIMUM_CHOICES:
+        raise refusal(name, f"lists more than {MAXIMUM_CHOICES} values.")
+    if len(values) > 1 and any(map(has_wildcards, values)):
+        raise refusal(name, "a list of values holds no wildcards.", "value,value")
+    keys = tuple(_one(name, tag, vr, value, manner) for value in values) or (MatchKey(tag, vr, MatchKind.UNIVERSAL),)
+    return keys[0] if len(keys) == 1 else MatchKey(tag, vr, MatchKind.ALL_OF, items=keys)
 
 
 def _any_of(name: str, tag: str, vr: str, parts: list[str]) -> MatchKey:
@@ -72,28 +110,29 @@ def _any_of(name: str, tag: str, vr: str, parts: list[str]) -> MatchKey:
         return MatchKey(tag, vr, MatchKind.ANY_OF, values)
     if len(values) == 1:
         return _text(tag, vr, values[0])
-    if any("*" in value or "?" in value for value in values):
+    if any(map(has_wildcards, values)):
         raise refusal(name, "a list of codes holds no wildcards.", "code,code")
     return MatchKey(tag, vr, MatchKind.ANY_OF, values)
 
 
-def _text(tag: str, vr: str, text: str) -> MatchKey:
+def _text(tag: str, vr: str, text: str, *, fuzzy: bool = False) -> MatchKey:
     if not text.strip("* "):
         return MatchKey(tag, vr, MatchKind.UNIVERSAL)
     if vr == "PN":
-        return _name(tag, text)
+        return _name(tag, text, fuzzy=fuzzy)
     value = re.sub(r"\*+", "*", normal_text(vr, text))
-    kind = MatchKind.WILDCARD if "*" in value or "?" in value else MatchKind.SINGLE
-    return MatchKey(tag, vr, kind, (value,))
+    return MatchKey(tag, vr, MatchKind.WILDCARD if has_wildcards(value) else MatchKind.SINGLE, (value,))
 
 
-def _name(tag: str, text: str) -> MatchKey:
+def _name(tag: str, text: str, *, fuzzy: bool) -> MatchKey:
     groups = [re.sub(r"\*+", "*", fold_name(group)) for group in text.split("=")[:3]]
     # A group that is empty or `*` asks for nothing, like a universal key.
     values = tuple("" if group == "*" else group for group in groups) if len(groups) > 1 else (groups[0],)
     if (len(values) > 1 and not any(values)) or values == ("*",):
         return MatchKey(tag, "PN", MatchKind.UNIVERSAL)
-    kind = MatchKind.WILDCARD if any("*" in value or "?" in value for value in values) else MatchKind.SINGLE
+    if fuzzy and all(key_words(value) for value in values if value) and any(values):
+        return MatchKey(tag, "PN", MatchKind.FUZZY, values)
+    kind = MatchKind.WILDCARD if any(map(has_wildcards, values)) else MatchKind.SINGLE
     return MatchKey(tag, "PN", kind, values)
 
 

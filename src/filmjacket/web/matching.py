@@ -6,13 +6,16 @@ standard leaves one:
 * an attribute that is absent or empty matches no key but the universal one;
 * person names match without regard to case and accents, any component group for any group of the key, unless
   the key itself has groups (`=`), which are then matched group by group;
+* fuzzy matching of a person name (8.3.4.2) wants every word of the key to begin, or to sound like, some word of
+  the name (`filmjacket.web.person_names`, `filmjacket.web.phonetics`);
 * all other text is case-sensitive, and the spaces around it do not count where PS3.5 6.2 calls them padding;
-* single dates and times are equal when their earliest readings are (`2230` is `223000`).
+* single dates and times are equal when their earliest readings are (`2230` is `223000`);
+* an attribute is empty when it is absent, has no value, or has values of padding and delimiters alone; inside a
+  sequence without items every attribute is absent.
 """
 
 from __future__ import annotations
 
-import re
 import struct
 from base64 import b64decode
 from binascii import Error as Base64Error
@@ -22,25 +25,33 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from filmjacket.dicom.attributes import get_items, get_text, get_texts, get_values
-from filmjacket.dicom.date_time import Span, parse_date, parse_datetime, parse_offset, parse_time
-from filmjacket.web.person_names import fold_name, folded_groups
+from filmjacket.dicom.attributes import get_items, get_text, get_values
+from filmjacket.dicom.date_time import Span
+from filmjacket.web.moment_matching import (
+    inside,
+    matches_combined,
+    matches_date_time,
+    matches_moment,
+    normal_date_or_time,
+    zone_of,
+)
+from filmjacket.web.person_names import fold_name, fuzzy_test, literal_test
+from filmjacket.web.wildcards import wildcard_expression
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from filmjacket.dicom.attributes import Attributes
 
-TIMEZONE_OFFSET_FROM_UTC = "00080201"
 _LEADING_SPACES_COUNT = frozenset({"LT", "ST", "UC", "UT"})
-_NUMBERS = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"})
+NUMBERS = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"})
 
 ValueTest: TypeAlias = "Callable[[object], bool]"
 """Tells whether one value of an attribute satisfies a key."""
 
 
 class MatchKind(StrEnum):
-    """The matching types of PS3.4 C.2.2.2, combined date-time of PS3.18 8.3.4.1.1, private creators."""
+    """The matching types of PS3.4 C.2.2.2, those of PS3.18 8.3.4 that a flag turns on, private creators."""
 
     UNIVERSAL = "universal"
     SINGLE = "single"
@@ -48,6 +59,9 @@ class MatchKind(StrEnum):
     ANY_OF = "any-of"
     RANGE = "range"
     COMBINED = "combined-date-time"
+    FUZZY = "fuzzy"
+    EMPTY = "empty-value"
+    ALL_OF = "multiple-value"
     SEQUENCE = "sequence"
     CREATOR = "private-creator"
 
@@ -56,10 +70,12 @@ class MatchKind(StrEnum):
 class MatchKey:
     """One attribute to match, in the data set it is found in.
 
-    `values` holds the text of a SINGLE or WILDCARD key (of a person name one text for each group given), the
-    choices of ANY_OF, or the creator. `span` holds the sortable ends of a RANGE; `paired` and `paired_span` the
-    time attribute of COMBINED and its ends. `items` are the keys that one item of a SEQUENCE must satisfy
-    together. `creator` names the owner of a private attribute, whose block may differ in each data set.
+    `values` holds the text of a SINGLE, WILDCARD or FUZZY key (of a person name one text for each group given),
+    the choices of ANY_OF, or the creator. `span` holds the sortable ends of a RANGE; `paired` and `paired_span`
+    the time attribute of COMBINED and its ends. `items` are the keys that one item of a SEQUENCE must satisfy
+    together, or that the values of an ALL_OF attribute must satisfy one by one. `creator` names the owner of a
+    private attribute, whose block may differ in each data set. `offset` is the zone, in minutes, of a date-time
+    that states none; `zone` that of the query's dates and times, None when the query names none.
     """
 
     tag: str
@@ -72,34 +88,38 @@ class MatchKey:
     items: tuple[MatchKey, ...] = ()
     creator: str = ""
     offset: int = 0
+    zone: int | None = None
 
 
-def matches(attributes: Attributes, key: MatchKey) -> bool:
-    """Tell whether a data set satisfies one key."""
-    if key.kind is MatchKind.UNIVERSAL:
-        return True
-    if key.kind is MatchKind.SEQUENCE:
-        # PS3.4 C.2.2.2.6: all keys must be satisfied inside one and the same item.
-        found = get_items(attributes, resolve_tag(attributes, key.tag, key.creator) or key.tag)
-        return any(matches_all(item, key.items) for item in found)
-    if key.kind is MatchKind.COMBINED:
-        return _matches_combined(attributes, key)
-    if key.kind is MatchKind.CREATOR:
-        return resolve_tag(attributes, key.tag, key.values[0]) is not None
+def matches(attributes: Attributes, key: MatchKey, zone: int | None = None) -> bool:
+    """Tell whether a data set satisfies one key; `zone` is the time zone of the data set that an item belongs to."""
+    if key.kind in _KINDS:
+        return _KINDS[key.kind](attributes, key, zone_of(attributes, zone))
     tag = resolve_tag(attributes, key.tag, key.creator)
     if tag is None:
         return False
-    if key.vr == "DT":
-        return _matches_date_time(attributes, tag, key)
+    if key.vr in _MOMENTS:
+        return _MOMENTS[key.vr](attributes, tag, key, zone_of(attributes, zone))
     if attributes[tag].get("vr") in {"UN", "OB"}:
         return _matches_undecoded(attributes[tag], key)
     test = value_test(key)
     return any(test(value) for value in get_values(attributes, tag) if value is not None)
 
 
-def matches_all(attributes: Attributes, keys: tuple[MatchKey, ...]) -> bool:
+def matches_all(attributes: Attributes, keys: tuple[MatchKey, ...], zone: int | None = None) -> bool:
     """Tell whether a data set satisfies every key."""
-    return all(matches(attributes, key) for key in keys)
+    return all(matches(attributes, key, zone) for key in keys)
+
+
+def is_empty(attributes: Attributes, key: MatchKey) -> bool:
+    """Tell whether the attribute of a key is absent or holds nothing but padding and delimiters."""
+    tag = resolve_tag(attributes, key.tag, key.creator)
+    if tag is None:
+        return True
+    element = attributes[tag]
+    if "InlineBinary" in element or "BulkDataURI" in element:
+        return False
+    return not any(_says_something(key.vr, value) for value in element.get("Value", []))
 
 
 def resolve_tag(attributes: Attributes, tag: str, creator: str) -> str | None:
@@ -123,32 +143,14 @@ def resolve_tag(attributes: Attributes, tag: str, creator: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def value_test(key: MatchKey) -> ValueTest:
-    """Return the test of one value for a SINGLE, WILDCARD, ANY_OF or RANGE key that is not a date-time."""
+    """Return the test of one value for a SINGLE, WILDCARD, FUZZY or ANY_OF key that is no date or time."""
     if key.vr == "PN":
-        return _name_test(key)
-    if key.vr in {"DA", "TM"}:
-        return _date_or_time_test(key)
-    if key.vr in _NUMBERS:
+        return fuzzy_test(key.values) if key.kind is MatchKind.FUZZY else literal_test(key.values)
+    if key.vr in NUMBERS:
         return _number_test(key.vr, key.values)
     if key.kind is MatchKind.ANY_OF:
         return lambda value: normal_text(key.vr, value) in key.values
     return _text_test(key)
-
-
-def wildcard_expression(pattern: str) -> re.Pattern[str]:
-    """Return the regular expression of a pattern with `*` and `?` (PS3.4 C.2.2.2.4).
-
-    Each run between two asterisks is found at its first place and never tried again (atomic groups), which is
-    enough for these patterns and keeps the time proportional to text times pattern whatever is asked.
-    """
-    first, *rest = [
-        "".join("." if character == "?" else re.escape(character) for character in run)
-        for run in re.split(r"\*+", pattern)
-    ]
-    if not rest:
-        return re.compile(first, re.DOTALL)
-    middle = "".join(f"(?>.*?{run})" for run in rest[:-1])
-    return re.compile(f"{first}{middle}.*{rest[-1]}", re.DOTALL)
 
 
 def normal_text(vr: str, value: object) -> str:
@@ -168,19 +170,36 @@ def normal_number(value: object) -> Decimal | None:
     return number if number.is_finite() else None
 
 
-def normal_date_or_time(vr: str, value: object) -> str | None:
-    """Return the sortable start of a DA or TM value, None when the value has another form."""
-    if not isinstance(value, str):
-        return None
-    if vr == "DA":
-        return parse_date(value)
-    span = parse_time(value)
-    return span.first if span else None
+def _matches_items(attributes: Attributes, key: MatchKey, zone: int | None) -> bool:
+    """PS3.4 C.2.2.2.6: all keys must be satisfied inside one and the same item."""
+    found = get_items(attributes, resolve_tag(attributes, key.tag, key.creator) or key.tag)
+    # Without items the attributes inside are absent, which only a key for an empty value asks for.
+    return any(matches_all(item, key.items, zone) for item in found or [{}])
 
 
-def inside(text: str, span: Span) -> bool:
-    """Tell whether a sortable text lies in a closed interval."""
-    return (span.first is None or span.first <= text) and (span.last is None or text <= span.last)
+_KINDS: dict[MatchKind, Callable[[Attributes, MatchKey, int | None], bool]] = {
+    MatchKind.UNIVERSAL: lambda _attributes, _key, _zone: True,
+    MatchKind.SEQUENCE: _matches_items,
+    MatchKind.COMBINED: matches_combined,
+    MatchKind.CREATOR: lambda attributes, key, _zone: resolve_tag(attributes, key.tag, key.values[0]) is not None,
+    MatchKind.EMPTY: lambda attributes, key, _zone: is_empty(attributes, key),
+    MatchKind.ALL_OF: lambda attributes, key, zone: matches_all(attributes, key.items, zone),
+}
+_MOMENTS: dict[str, Callable[[Attributes, str, MatchKey, int | None], bool]] = {
+    "DA": matches_moment,
+    "TM": matches_moment,
+    "DT": matches_date_time,
+}
+
+
+def _says_something(vr: str, value: object) -> bool:
+    if isinstance(value, dict):
+        groups = cast("dict[str, object]", value)
+        # An item of a sequence, or a person name.
+        return vr == "SQ" or any(isinstance(text, str) and fold_name(text) for text in groups.values())
+    if isinstance(value, str) and vr == "PN":
+        return bool(fold_name(value))
+    return value is not None and normal_text(vr, value) != ""
 
 
 def _text_test(key: MatchKey) -> ValueTest:
@@ -197,39 +216,6 @@ def _comparable(vr: str, value: object) -> str:
         groups = cast("dict[str, str]", value)
         return groups.get("Alphabetic", "")
     return normal_text(vr, value)
-
-
-def _name_test(key: MatchKey) -> ValueTest:
-    tests = [_name_group_test(group) for group in key.values]
-    if len(tests) == 1:
-        (any_group,) = tests
-        return lambda value: any(group is not None and any_group(group) for group in folded_groups(value))
-
-    def by_group(value: object) -> bool:
-        found = folded_groups(value)
-        return all(
-            not wanted or (group is not None and test(group))
-            for wanted, test, group in zip(key.values, tests, found, strict=False)
-        )
-
-    return by_group
-
-
-def _name_group_test(wanted: str) -> Callable[[str], bool]:
-    if "*" in wanted or "?" in wanted:
-        expression = wildcard_expression(wanted)
-        return lambda group: expression.fullmatch(group) is not None
-    return lambda group: group == wanted
-
-
-def _date_or_time_test(key: MatchKey) -> ValueTest:
-    def test(value: object) -> bool:
-        text = normal_date_or_time(key.vr, value)
-        if text is None:
-            return False
-        return text == key.values[0] if key.span is None else inside(text, key.span)
-
-    return test
 
 
 def _number_test(vr: str, wanted: tuple[str, ...]) -> ValueTest:
@@ -254,35 +240,6 @@ def _float_bytes(form: str, number: Decimal) -> bytes | Decimal:
         return number
 
 
-def _matches_combined(attributes: Attributes, key: MatchKey) -> bool:
-    """PS3.18 8.3.4.1.1: the ranges of a date and a time attribute are one range of date-times."""
-    assert key.span is not None  # noqa: S101 - the query grammar makes no other COMBINED key
-    assert key.paired_span is not None  # noqa: S101 - as above
-    first = None if key.span.first is None else f"{key.span.first}{key.paired_span.first}"
-    last = None if key.span.last is None else f"{key.span.last}{key.paired_span.last}"
-    dates = [parse_date(text) for text in get_texts(attributes, key.tag)]
-    times = [normal_date_or_time("TM", text) for text in get_texts(attributes, key.paired)]
-    return any(
-        date is not None and time is not None and inside(date + time, Span(first, last))
-        for date in dates
-        for time in times
-    )
-
-
-def _matches_date_time(attributes: Attributes, tag: str, key: MatchKey) -> bool:
-    own = parse_offset(get_text(attributes, TIMEZONE_OFFSET_FROM_UTC) or "")
-    for text in get_texts(attributes, tag):
-        stored = parse_datetime(text, default_offset=key.offset if own is None else own)
-        if stored is None or stored.first is None:
-            continue
-        if key.span is None:
-            if stored.first == key.values[0]:
-                return True
-        elif inside(stored.first, key.span):
-            return True
-    return False
-
-
 def _matches_undecoded(element: dict[str, object], key: MatchKey) -> bool:
     """Match a value of unknown VR as the text that its bytes may be (PS3.5 6.2.2)."""
     encoded = element.get("InlineBinary")
@@ -303,6 +260,7 @@ __all__ = [
     "ValueTest",
     "fold_name",
     "inside",
+    "is_empty",
     "matches",
     "matches_all",
     "normal_date_or_time",

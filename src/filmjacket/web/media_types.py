@@ -14,6 +14,7 @@ DICOM_JSON: Final = "application/dicom+json"
 DICOM_XML: Final = "application/dicom+xml"
 JSON: Final = "application/json"
 OCTET_STREAM: Final = "application/octet-stream"
+ZIP: Final = "application/zip"
 
 MAX_MEDIA_TYPE: Final = 8192
 """Longest media type that is parsed: a hundred times what any client sends, small enough for any input."""

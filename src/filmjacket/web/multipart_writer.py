@@ -8,11 +8,15 @@ from __future__ import annotations
 from filmjacket.web.media_types import MULTIPART_RELATED
 
 
-def new_boundary(random: bytes) -> bytes:
-    """A boundary from at least 16 random bytes: no content can hold what nobody can foresee."""
-    if len(random) < 16:
-        raise ValueError("a boundary needs at least 16 random bytes")
-    return b"filmjacket-" + random[:24].hex().encode()
+def new_boundary(unforeseeable: bytes) -> bytes:
+    """A boundary from at least 16 bytes that no content can hold, since nobody can foresee them.
+
+    Random bytes are that, and so is the SHA-256 of the parts or of their digests: a content with its own boundary
+    would hold its own digest. The second makes a payload that is the same each time, and ranges of it meaningful.
+    """
+    if len(unforeseeable) < 16:
+        raise ValueError("a boundary needs at least 16 bytes that nobody can foresee")
+    return b"filmjacket-" + unforeseeable[:24].hex().encode()
 
 
 def part_head(

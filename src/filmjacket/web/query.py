@@ -21,9 +21,9 @@ from filmjacket.dicom import dictionary, tags
 from filmjacket.dicom.date_time import Span, parse_offset
 from filmjacket.dicom.levels import Level, level_of
 from filmjacket.errors import BadRequest, UriTooLong
-from filmjacket.web import status
-from filmjacket.web.key_values import parse_key_value, refusal
+from filmjacket.web.key_values import Manner, parse_key_value, refusal
 from filmjacket.web.matching import MatchKey, MatchKind
+from filmjacket.web.moment_matching import partner_of
 from filmjacket.web.search_tables import (
     INSTANCE_AVAILABILITY,
     MODALITIES_IN_STUDY,
@@ -57,19 +57,14 @@ _RANK = {Level.STUDY: 0, Level.SERIES: 1, Level.INSTANCE: 2}
 # The first two are never matched, they say how to read the request (8.3.4.1); availability every level has.
 _KEYS_AT_EVERY_LEVEL = frozenset({SPECIFIC_CHARACTER_SET, TIMEZONE_OFFSET_FROM_UTC, INSTANCE_AVAILABILITY})
 
-_UNSUPPORTED_MATCHING = {
-    "fuzzymatching": status.FUZZY_MATCHING_NOT_SUPPORTED,
-    "emptyvaluematching": status.EMPTY_VALUE_MATCHING_NOT_SUPPORTED,
-    "multiplevaluematching": status.MULTIPLE_VALUE_MATCHING_NOT_SUPPORTED,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
     """A search of the Studies service: where (`level`, `ref`), what (`keys`), what to return, which page.
 
     `include` holds paths of tags from `includefield`; `creators` maps private creator elements such as
-    `00230010` to the creators the request gives them; `warnings` are texts for Warning header fields.
+    `00230010` to the creators the request gives them; `count`
+    asks for the number of all matches, whatever the page.
     """
 
     level: Level
@@ -80,7 +75,7 @@ class SearchQuery:
     limit: int | None = None
     offset: int = 0
     creators: tuple[tuple[str, str], ...] = ()
-    warnings: tuple[str, ...] = ()
+    count: bool = False
 
 
 @dataclass(slots=True)
@@ -113,7 +108,12 @@ def parse_search(level: Level, ref: ResourceRef, raw_query: bytes | str) -> Sear
             _add_attribute(draft, level, name, [_decode(part, name) for part in value.split(b",")])
     if draft.include_all and draft.include:
         raise refusal("includefield", "`all` stands alone.", "all")
-    offset = _timezone(draft)
+    manner = Manner(
+        fuzzy=draft.flags.get("fuzzymatching", False),
+        empty=draft.flags.get("emptyvaluematching", False),
+        multiple=draft.flags.get("multiplevaluematching", False),
+        zone=_timezone(draft),
+    )
     creators = {
         path: choices[0]
         for path, (_, choices) in draft.attributes.items()
@@ -122,13 +122,12 @@ def parse_search(level: Level, ref: ResourceRef, raw_query: bytes | str) -> Sear
     return SearchQuery(
         level,
         ref,
-        keys=_keys(draft.attributes, (), creators, offset),
-        include=tuple(path for path in draft.include if _may_return(level, path[0])),
+        keys=_keys(draft.attributes, (), creators, manner),
+        include=_include(level, draft.include, creators),
         include_all=draft.include_all,
         limit=draft.limit,
         offset=draft.offset or 0,
         creators=tuple((path[0], creator) for path, creator in creators.items() if len(path) == 1),
-        warnings=tuple(text for name, text in _UNSUPPORTED_MATCHING.items() if draft.flags.get(name)),
     )
 
 
@@ -216,11 +215,11 @@ def _add_attribute(draft: _Draft, level: Level, name: str, choices: list[str]) -
     draft.attributes[path] = (name, choices)
 
 
-def _timezone(draft: _Draft) -> int:
+def _timezone(draft: _Draft) -> int | None:
     draft.attributes.pop((SPECIFIC_CHARACTER_SET,), None)
     name, choices = draft.attributes.pop((TIMEZONE_OFFSET_FROM_UTC,), ("", [""]))
     if not choices[0]:
-        return 0
+        return None
     offset = parse_offset(choices[0])
     if offset is None:
         raise refusal(name, "is an offset of hours and minutes.", "+0100", "-0500")
@@ -231,7 +230,7 @@ def _keys(
     attributes: dict[tuple[str, ...], tuple[str, list[str]]],
     parent: tuple[str, ...],
     creators: dict[tuple[str, ...], str],
-    offset: int,
+    manner: Manner,
 ) -> tuple[MatchKey, ...]:
     """Return the keys of one level of nesting; those in items of one sequence become one key."""
     keys: dict[str, MatchKey] = {}
@@ -247,7 +246,9 @@ def _keys(
             keys[tag] = MatchKey(tag, "LO", MatchKind.CREATOR, (choices[0],))
             continue
         vr = (dictionary.private_vr(creator, tag) if creator else dictionary.vr_of(tag)) or ""
-        keys[tag] = replace(parse_key_value(name, tag, vr, choices, offset), creator=creator)
+        key = parse_key_value(name, tag, vr, choices, manner)
+        items = tuple(replace(item, creator=creator) for item in key.items)
+        keys[tag] = replace(key, creator=creator, items=items)
     keys = _combined(keys)
     for tag, members in nested.items():
         path = (*parent, tag)
@@ -255,7 +256,9 @@ def _keys(
         creator = _creator_of(name, path, creators)
         if not creator and dictionary.vr_of(tag) not in {"SQ", None}:
             raise refusal(name, "only a sequence holds other attributes.")
-        items = _keys(members, path, creators, offset)
+        if tag in keys and keys[tag].kind is MatchKind.EMPTY:
+            raise refusal(name, "an empty sequence holds no attributes.")
+        items = _keys(members, path, creators, manner)
         universal = all(key.kind is MatchKind.UNIVERSAL for key in items)
         kind = MatchKind.UNIVERSAL if universal else MatchKind.SEQUENCE
         keys[tag] = MatchKey(tag, "SQ", kind, items=items, creator=creator)
@@ -283,7 +286,7 @@ def _combined(keys: dict[str, MatchKey]) -> dict[str, MatchKey]:
     for tag, key in keys.items():
         if key.vr != "DA" or key.span is None:
             continue
-        partner = _partner_of(tag)
+        partner = partner_of(tag)
         time = keys.get(partner or "")
         if time is None or time.span is None or not _same_form(key.span, time.span):
             continue
@@ -298,17 +301,22 @@ def _combined(keys: dict[str, MatchKey]) -> dict[str, MatchKey]:
     return result
 
 
-def _partner_of(tag: str) -> str | None:
-    keyword = dictionary.keyword_of(tag) or ""
-    return dictionary.tag_of(keyword.removesuffix("Date") + "Time") if keyword.endswith("Date") else None
-
-
 def _same_form(date: Span, time: Span) -> bool:
     return (date.first is None, date.last is None) == (time.first is None, time.last is None)
 
 
 def _reversed(span: Span) -> bool:
     return span.first is not None and span.last is not None and span.first > span.last
+
+
+def _include(
+    level: Level, paths: dict[tuple[str, ...], None], creators: dict[tuple[str, ...], str]
+) -> tuple[tuple[str, ...], ...]:
+    """Return what `includefield` may bring; a private attribute needs its creator like a private key (8.3.4.1)."""
+    for path in paths:
+        for depth in range(len(path)):
+            _creator_of(".".join(path), path[: depth + 1], creators)
+    return tuple(path for path in paths if _may_return(level, path[0]))
 
 
 def _may_return(level: Level, tag: str) -> bool:

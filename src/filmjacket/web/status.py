@@ -19,16 +19,6 @@ COERCION_OF_DATA_ELEMENTS: Final = 0xB000
 ELEMENTS_DISCARDED: Final = 0xB006
 DATA_SET_DOES_NOT_MATCH_WARNING: Final = 0xB007
 
-FUZZY_MATCHING_NOT_SUPPORTED: Final = (
-    "The fuzzymatching parameter is not supported. Only literal matching has been performed."
-)
-EMPTY_VALUE_MATCHING_NOT_SUPPORTED: Final = (
-    "The emptyvaluematching parameter is not supported. Empty Value Matching has not been performed."
-)
-MULTIPLE_VALUE_MATCHING_NOT_SUPPORTED: Final = (
-    "The multiplevaluematching parameter is not supported. Multiple Value Matching has not been performed."
-)
-
 
 def additional_results(remaining: int) -> str:
     """Text for a page of search results that is not the last (8.3.4.4.1)."""

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from filmjacket import __version__
 from filmjacket.cli.main import app, run
 
-COMMANDS = ["serve", "import", "export", "verify", "sweep", "settings", "demo"]
+COMMANDS = ["serve", "import", "export", "verify", "sweep", "reindex", "settings", "demo"]
 HEAVY = {"pydicom", "sqlalchemy", "alembic", "starlette", "granian", "uvicorn", "structlog", "anyio"}
 
 

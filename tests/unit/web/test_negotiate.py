@@ -6,7 +6,7 @@ import pytest
 
 from filmjacket.dicom import transfer_syntaxes
 from filmjacket.errors import BadRequest, NotAcceptable
-from filmjacket.web import negotiate
+from filmjacket.web import negotiate, negotiate_bulk, offers
 from filmjacket.web.accept import parse_accept
 from filmjacket.web.media_types import parse_media_type
 from filmjacket.web.negotiate import TransferPlan
@@ -146,9 +146,9 @@ def choosers():
         "instances": lambda preferences: negotiate.choose_instances(preferences, single=False),
         "instance": lambda preferences: negotiate.choose_instances(preferences, single=True),
         "metadata": lambda preferences: negotiate.choose_metadata(preferences, single=False),
-        "frames": lambda preferences: negotiate.choose_frames(preferences, single=False, stored=None),
-        "compressed frames": lambda preferences: negotiate.choose_frames(preferences, single=True, stored=J2K),
-        "bulk": lambda preferences: negotiate.choose_bulk(preferences, single=True, stored=None),
+        "frames": lambda preferences: negotiate_bulk.choose_frames(preferences, single=False, stored=None),
+        "compressed frames": lambda preferences: negotiate_bulk.choose_frames(preferences, single=True, stored=J2K),
+        "bulk": lambda preferences: negotiate_bulk.choose_bulk(preferences, single=True, stored=None),
         "search": negotiate.choose_search,
         "store": negotiate.choose_store_response,
     }
@@ -242,7 +242,8 @@ def test_table_10_4_4_1_single_part_only_for_one_instance(accept):
     assert not negotiate.choose_instances(parse_accept(accept), single=True)[0].multipart
     with pytest.raises(NotAcceptable) as refusal:
         negotiate.choose_instances(parse_accept(accept), single=False)
-    assert refusal.value.accepted == (related("application/dicom", "*"), RELATED_OCTETS)
+    zipped = "application/zip; transfer-syntax=*"
+    assert refusal.value.accepted == (related("application/dicom", "*"), RELATED_OCTETS, zipped)
 
 
 @pytest.mark.parametrize("accept", ["image/png", "application/dicom+json", "application/octet-stream", "image/jpeg"])
@@ -328,10 +329,37 @@ def test_section_8_7_8_1_ties_prefer_the_stored_form():
     assert instance_plan(accept, DEFLATED).plan is TO_EXPLICIT
 
 
-def test_the_bulk_data_type_is_passed_over_when_an_instance_is_planned():
-    accept = f"{RELATED_OCTETS};q=0.9, {RELATED_DICOM};q=0.5"
-    assert negotiate.choose_instances(parse_accept(accept), single=True)[0].media_type == "application/octet-stream"
-    assert instance_plan(accept, EXPLICIT).representation.media_type == "application/dicom"
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        (f"{RELATED_OCTETS};q=0.9, {RELATED_DICOM};q=0.5", "application/octet-stream"),
+        (f"{RELATED_OCTETS};q=0.4, {RELATED_DICOM};q=0.5, application/dicom;q=0.3", "application/dicom"),
+        (f"application/zip;transfer-syntax=*, {RELATED_DICOM};q=0.5, application/zip;q=0.9", "application/zip"),
+        ("application/zip;q=0.1, */*", "application/dicom"),
+    ],
+)
+def test_representations_to_choose_from_are_of_one_media_type(accept, media_type):
+    chosen = negotiate.choose_instances(parse_accept(accept), single=True)
+    assert {entry.media_type for entry in chosen} == {media_type}
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/*", "multipart/related"])
+def test_zip_is_only_sent_to_those_who_ask_for_it_by_name(accept):
+    chosen = negotiate.choose_instances(parse_accept(accept), single=True)
+    assert {entry.media_type for entry in chosen} == {"application/dicom"}
+
+
+@pytest.mark.parametrize("accept", ["application/*", 'multipart/related; type="application/zip"', "zip"])
+def test_what_is_no_name_of_zip_is_refused_and_told_it(accept):
+    with pytest.raises(NotAcceptable) as refusal:
+        negotiate.choose_instances(parse_accept(accept), single=False)
+    assert "application/zip; transfer-syntax=*" in refusal.value.accepted
+
+
+def test_a_zip_that_cannot_be_had_says_which_can():
+    with pytest.raises(NotAcceptable) as refusal:
+        instance_plan("application/zip", J2K)
+    assert refusal.value.accepted == tuple(f"application/zip; transfer-syntax={name}" for name in ("*", J2K))
 
 
 def test_q_zero_excludes_a_transfer_syntax_from_star():
@@ -390,10 +418,10 @@ def test_table_8_7_3_5_compressed_frames_as_stored(stored, media_type):
     for accept in (
         None, "*/*", "multipart/related", 'multipart/related; type="*/*"',
         'multipart/related; type="*/*"; transfer-syntax=*',
-        related(f"{family}/*"), related(media_type), related(media_type, stored), related(media_type, "*"),
+        related(f"{family}/*"), related(media_type, stored), related(media_type, "*"),
         f'multipart/related; type="{media_type}; transfer-syntax={stored}"', f"{RELATED_OCTETS}, */*;q=0.1",
     ):  # fmt: skip
-        plan = negotiate.choose_frames(parse_accept(accept), single=False, stored=stored)
+        plan = negotiate_bulk.choose_frames(parse_accept(accept), single=False, stored=stored)
         assert (plan.media_type, plan.transfer_syntax, plan.multipart, plan.as_stored) == (
             media_type,
             stored,
@@ -401,6 +429,58 @@ def test_table_8_7_3_5_compressed_frames_as_stored(stored, media_type):
             True,
         )
         assert plan.content_type == f"{media_type}; transfer-syntax={stored}"
+
+
+@pytest.mark.parametrize(("stored", "media_type"), COMPRESSED)
+def test_table_8_7_3_5_a_media_type_alone_asks_for_its_default_transfer_syntax(stored, media_type):
+    """And lossy data are excepted, since nothing else can be made of them (8.7.8.2)."""
+    syntax = transfer_syntaxes.get(stored)
+    defaults = {LOSSLESS, RLE, JLS, J2K, f"{PREFIX}.4.92", HTJ2K, HTJ2K_RPCL, JXL, DEFLATED_FRAMES}
+    if stored in defaults or syntax.lossy:
+        plan = negotiate_bulk.choose_frames(parse_accept(related(media_type)), single=False, stored=stored)
+        assert (plan.media_type, plan.transfer_syntax) == (media_type, stored)
+        return
+    with pytest.raises(NotAcceptable) as refusal:
+        negotiate_bulk.choose_frames(parse_accept(related(media_type)), single=False, stored=stored)
+    assert refusal.value.accepted == (related(media_type, stored),)
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type", "multipart"),
+    [
+        ("*/*", "application/pdf", False),
+        ("application/pdf", "application/pdf", False),
+        ("application/*", "application/pdf", False),
+        (related("application/pdf"), "application/pdf", True),
+        (related("*/*"), "application/pdf", True),
+        ("application/octet-stream", "application/octet-stream", False),
+        (RELATED_OCTETS, "application/octet-stream", True),
+        ("application/pdf;q=0.2, application/octet-stream", "application/octet-stream", False),
+        ("text/html, */*;q=0.8", "application/pdf", False),
+    ],
+)
+def test_bulk_data_of_a_document_are_of_its_own_media_type(accept, media_type, multipart):
+    plan = negotiate_bulk.choose_bulk(parse_accept(accept), single=True, stored=None, document_type="application/pdf")
+    assert (plan.media_type, plan.multipart) == (media_type, multipart)
+
+
+@pytest.mark.parametrize(
+    ("document_type", "accept", "media_type"),
+    [
+        ("text/XML", "*/*", "application/octet-stream"),
+        ("text/XML", "text/xml", "text/xml"),
+        ("model/stl", "*/*", "model/stl"),
+        ("text/html", "text/html,*/*;q=0.1", "application/octet-stream"),
+        ("image/svg+xml", "image/svg+xml, */*;q=0.1", "application/octet-stream"),
+        ("application/xhtml+xml; charset=utf-8", "application/xhtml+xml, */*;q=0.1", "application/octet-stream"),
+        ("no media type", "*/*", "application/octet-stream"),
+        (None, "*/*", "application/octet-stream"),
+    ],
+)
+def test_a_document_never_becomes_a_page_of_this_server(document_type, accept, media_type):
+    """What somebody stored must not run scripts with the rights of the archive's own pages."""
+    plan = negotiate_bulk.choose_bulk(parse_accept(accept), single=True, stored=None, document_type=document_type)
+    assert plan.media_type == media_type
 
 
 @pytest.mark.parametrize(("stored", "media_type"), COMPRESSED)
@@ -412,7 +492,7 @@ def test_table_8_7_3_5_compressed_frames_refused(stored, media_type):
         "application/octet-stream",
     ):  # fmt: skip
         with pytest.raises(NotAcceptable) as refusal:
-            negotiate.choose_frames(parse_accept(accept), single=False, stored=stored)
+            negotiate_bulk.choose_frames(parse_accept(accept), single=False, stored=stored)
         assert "decompress" in refusal.value.message
         assert refusal.value.section == "8.7.8.2"
         assert refusal.value.accepted == (related(media_type, stored),)
@@ -422,8 +502,8 @@ def test_table_8_7_3_5_compressed_frames_refused(stored, media_type):
     ("alias", "stored", "name"), [("image/x-jls", JLS, "image/jls"), ("image/x-dicom-rle", RLE, "image/dicom-rle")]
 )
 def test_old_names_of_media_types(alias, stored, name):
-    assert negotiate.choose_frames(parse_accept(related(alias)), single=False, stored=stored).media_type == name
-    assert negotiate.choose_frames(parse_accept(alias), single=True, stored=stored).media_type == name
+    assert negotiate_bulk.choose_frames(parse_accept(related(alias)), single=False, stored=stored).media_type == name
+    assert negotiate_bulk.choose_frames(parse_accept(alias), single=True, stored=stored).media_type == name
 
 
 @pytest.mark.parametrize("stored", [None, ENCAPSULATED])
@@ -445,7 +525,7 @@ def test_old_names_of_media_types(alias, stored, name):
     ],
 )
 def test_table_8_7_3_4_native_frames(accept, multipart, transfer_syntax, stored):
-    plan = negotiate.choose_frames(parse_accept(accept), single=True, stored=stored)
+    plan = negotiate_bulk.choose_frames(parse_accept(accept), single=True, stored=stored)
     assert (plan.media_type, plan.multipart, plan.transfer_syntax) == (
         "application/octet-stream",
         multipart,
@@ -462,7 +542,7 @@ def test_table_8_7_3_4_native_frames(accept, multipart, transfer_syntax, stored)
 )  # fmt: skip
 def test_section_8_7_7_native_frames_refused(accept):
     with pytest.raises(NotAcceptable) as refusal:
-        negotiate.choose_frames(parse_accept(accept), single=False, stored=None)
+        negotiate_bulk.choose_frames(parse_accept(accept), single=False, stored=None)
     assert refusal.value.section == "8.7.7"
     assert refusal.value.accepted[0] == related("application/octet-stream", EXPLICIT)
 
@@ -470,7 +550,7 @@ def test_section_8_7_7_native_frames_refused(accept):
 @pytest.mark.parametrize("stored", [None, J2K])
 def test_table_10_4_4_1_single_part_only_for_one_item(stored):
     accept = "application/octet-stream" if stored is None else "image/jp2"
-    for choose in (negotiate.choose_frames, negotiate.choose_bulk):
+    for choose in (negotiate_bulk.choose_frames, negotiate_bulk.choose_bulk):
         assert not choose(parse_accept(accept), single=True, stored=stored).multipart
         with pytest.raises(NotAcceptable):
             choose(parse_accept(accept), single=False, stored=stored)
@@ -482,22 +562,24 @@ def test_table_10_4_4_1_single_part_only_for_one_item(stored):
      (RELATED_OCTETS, True, True), ("application/octet-stream", True, False), (f"{RELATED_OCTETS}, */*", True, True)],
 )  # fmt: skip
 def test_table_10_4_4_1_bulk_data(accept, single, multipart):
-    plan = negotiate.choose_bulk(parse_accept(accept), single=single, stored=None)
+    plan = negotiate_bulk.choose_bulk(parse_accept(accept), single=single, stored=None)
     assert (plan.media_type, plan.multipart) == ("application/octet-stream", multipart)
 
 
 def test_q_zero_excludes_a_transfer_syntax_of_frames():
     accept = f"{related('image/jp2', J2K)};q=0, */*"
     with pytest.raises(NotAcceptable):
-        negotiate.choose_frames(parse_accept(accept), single=False, stored=J2K)
-    assert negotiate.choose_frames(parse_accept(accept), single=False, stored=J2K_LOSSY).transfer_syntax == J2K_LOSSY
+        negotiate_bulk.choose_frames(parse_accept(accept), single=False, stored=J2K)
+    assert (
+        negotiate_bulk.choose_frames(parse_accept(accept), single=False, stored=J2K_LOSSY).transfer_syntax == J2K_LOSSY
+    )
 
 
 def test_pixel_data_without_any_media_type_cannot_be_had():
     with pytest.raises(NotAcceptable):
-        negotiate.choose_frames(parse_accept("*/*"), single=False, stored="1.3.6.1.4.1.99999.1")
+        negotiate_bulk.choose_frames(parse_accept("*/*"), single=False, stored="1.3.6.1.4.1.99999.1")
 
 
 def test_media_types_of_the_registry_are_those_of_the_table():
     registered = {syntax.media_type.lower() for syntax in map(transfer_syntaxes.get, dict(COMPRESSED)) if syntax}
-    assert registered == negotiate.COMPRESSED_TYPES
+    assert registered == offers.COMPRESSED_TYPES

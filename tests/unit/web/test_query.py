@@ -6,7 +6,6 @@ import pytest
 
 from filmjacket.dicom.levels import Level
 from filmjacket.errors import BadRequest, FilmjacketError, UriTooLong
-from filmjacket.web import status
 from filmjacket.web.matching import MatchKind
 from filmjacket.web.query import MAXIMUM_PARAMETERS, MAXIMUM_QUERY_LENGTH, SearchQuery, parse_search
 from filmjacket.web.refs import ResourceRef
@@ -266,16 +265,6 @@ def test_includefield(level: Level, text: str, include: list[tuple[str, ...]]) -
 def test_includefield_all() -> None:
     assert studies("includefield=all").include_all
     assert studies("includefield=all&includefield=all").include_all
-
-
-def test_matching_that_is_not_offered_is_announced() -> None:
-    """PS3.18 8.3.4.2, 8.3.4.5 and 8.3.4.6: the literal texts."""
-    assert studies("fuzzymatching=true&PatientName=a").warnings == (status.FUZZY_MATCHING_NOT_SUPPORTED,)
-    assert studies("emptyvaluematching=true&multiplevaluematching=true").warnings == (
-        status.EMPTY_VALUE_MATCHING_NOT_SUPPORTED,
-        status.MULTIPLE_VALUE_MATCHING_NOT_SUPPORTED,
-    )
-    assert studies("fuzzymatching=false&emptyvaluematching=false&multiplevaluematching=false").warnings == ()
 
 
 @pytest.mark.parametrize(("text", "limit"), [("0", 0), ("007", 7), ("9" * 30, 2**31 - 1)])

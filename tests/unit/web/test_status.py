@@ -30,19 +30,6 @@ def test_section_8_3_4_4_1_additional_results():
     assert status.additional_results(42) == "There are 42 additional results that can be requested"
 
 
-@pytest.mark.parametrize(
-    ("text", "parameter"),
-    [
-        (status.FUZZY_MATCHING_NOT_SUPPORTED, "fuzzymatching"),
-        (status.EMPTY_VALUE_MATCHING_NOT_SUPPORTED, "emptyvaluematching"),
-        (status.MULTIPLE_VALUE_MATCHING_NOT_SUPPORTED, "multiplevaluematching"),
-    ],
-)
-def test_section_8_3_4_unsupported_parameters(text, parameter):
-    assert text.startswith(f"The {parameter} parameter is not supported. ")
-    assert text.endswith(("has been performed.", "has not been performed."))
-
-
 def test_section_8_4_3_warning_header():
     assert status.warning("http://localhost:8104/dicom-web", status.additional_results(5)) == (
         '299 http://localhost:8104/dicom-web "There are 5 additional results that can be requested"'

@@ -5,27 +5,33 @@ Also called WADO-RS frame retrieval. Decoding of compressed frames belongs to `f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
 from functools import partial
 from typing import TYPE_CHECKING
 
-from filmjacket.dicom.encapsulation import strip_item_headers
+from filmjacket.dicom.json_model import decode_attributes
+from filmjacket.dicom.pixel_layout import native_frame_bits
+from filmjacket.dicom.transfer_syntaxes import ENCAPSULATED_UNCOMPRESSED
 from filmjacket.errors import NotAcceptable, NotFound
-from filmjacket.services.studies.download import Download, Part, multi_part, single_part
+from filmjacket.services.studies.download import Download, Part, multi_part, single_part, streamed_multi_part
+from filmjacket.services.studies.fragments import MAX_MEASURED, FragmentedStream
 from filmjacket.services.studies.missing import missing_resource
-from filmjacket.services.studies.stored_bytes import STEP, read_range, read_value, shift_bits
-from filmjacket.web import negotiate
+from filmjacket.services.studies.stored_bytes import read_value, shift_bits
 from filmjacket.web.conditional import etag
-from filmjacket.web.targets import frame_url
+from filmjacket.web.negotiate_bulk import choose_frames
+from filmjacket.web.refs import ResourceRef
+from filmjacket.web.targets import frame_url, instance_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from filmjacket.archive.ports import Blobs, Index
     from filmjacket.archive.records import StoredInstance
     from filmjacket.dicom.header import PixelLayout
     from filmjacket.web.accept import Preferences
-    from filmjacket.web.refs import ResourceRef
+    from filmjacket.web.negotiate_bulk import BulkPlan
+
+    Locate = Callable[[int], str]
 
 
 def retrieve_frames(
@@ -43,6 +49,36 @@ def retrieve_frames(
     representation that cannot be had, and for a stream that is not divided into frames.
     """
     instance = find_instance(index, ref)
+    pixel = _checked_pixel(instance, numbers, f"{base_url}/{ref.path}")
+    stored = instance.transfer_syntax if pixel.encapsulated else None
+    plan = choose_frames(preferences, single=len(numbers) == 1, stored=stored)
+    return frames_payload(index, blobs, instance, numbers, plan, base_url)
+
+
+def frames_payload(
+    index: Index, blobs: Blobs, instance: StoredInstance, numbers: Sequence[int], plan: BulkPlan, base_url: str
+) -> Download:
+    """The payload of frames that are known to be there, each with its own URL."""
+    uids = (instance.study_uid, instance.series_uid, instance.sop_uid)
+    parts = frame_parts(index, blobs, instance, numbers, plan.content_type, partial(frame_url, base_url, *uids))
+    if not plan.multipart:
+        return single_part(next(parts))
+    if len(numbers) <= MAX_MEASURED:
+        return multi_part(list(parts), plan.media_type)
+    what = (instance.blob.sha256, plan.content_type, instance_url(base_url, *uids), ",".join(map(str, numbers)))
+    return streamed_multi_part(parts, plan.media_type, digest=hashlib.sha256("\n".join(what).encode()).digest())
+
+
+def find_instance(index: Index, ref: ResourceRef) -> StoredInstance:
+    """The one instance that `ref` names. Raises `NotFound`."""
+    found = index.instances(ref)
+    if not found:
+        raise missing_resource(index, ref)
+    return found[0]
+
+
+def _checked_pixel(instance: StoredInstance, numbers: Sequence[int], url: str) -> PixelLayout:
+    """The pixel data of the instance, which has each of the frames."""
     pixel = instance.layout.pixel
     if pixel is None:
         raise NotFound("The instance has no pixel data, hence no frames.", section="10.4.1.1.6")
@@ -59,23 +95,9 @@ def retrieve_frames(
             "only send it whole.",
             section="8.7.3.3.2",
             offender="frames",
-            accepted=(f"{base_url}/{ref.path}/bulkdata/{pixel.tag}",),
+            accepted=(f"{url}/bulkdata/{pixel.tag}",),
         )
-    plan = negotiate.choose_frames(preferences, single=len(numbers) == 1, stored=_stored_form(instance, pixel))
-    parts = frame_parts(index, blobs, instance, numbers, plan.content_type, base_url)
-    return single_part(parts[0]) if not plan.multipart else multi_part(parts, plan.media_type)
-
-
-def find_instance(index: Index, ref: ResourceRef) -> StoredInstance:
-    """The one instance that `ref` names. Raises `NotFound`."""
-    found = index.instances(ref)
-    if not found:
-        raise missing_resource(index, ref)
-    return found[0]
-
-
-def _stored_form(instance: StoredInstance, pixel: PixelLayout) -> str | None:
-    return instance.transfer_syntax if pixel.encapsulated else None
+    return pixel
 
 
 def frame_parts(
@@ -84,58 +106,69 @@ def frame_parts(
     instance: StoredInstance,
     numbers: Sequence[int],
     content_type: str,
-    base_url: str,
-) -> list[Part]:
-    """One part for each frame number, bytes unread."""
-    uids = (instance.study_uid, instance.series_uid, instance.sop_uid)
-    parts: list[Part] = []
-    for number, content in zip(numbers, _contents(index, blobs, instance, numbers), strict=True):
-        tag = etag(instance.blob.sha256, content_type, f"frame{number}")
-        location = frame_url(base_url, *uids, number)
-        parts.append(Part(content_type, location, content.length, content.chunks, tag, content.ranged))
-    return parts
+    locate: Locate,
+) -> Iterator[Part]:
+    """One part for each frame number, bytes unread; `locate` gives the Content-Location of a number.
 
-
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """Bytes of a frame; the length is known for native frames and for small compressed ones."""
-
-    length: int | None
-    chunks: Callable[[], Iterable[bytes]]
-    ranged: Callable[[int, int], Iterable[bytes]] | None = None
-
-
-def _contents(index: Index, blobs: Blobs, instance: StoredInstance, numbers: Sequence[int]) -> list[_Content]:
+    Where frames are is looked up for some at a time, so that nothing grows with their number.
+    """
     pixel = instance.layout.pixel
     if pixel is None:
-        return []
+        return
     if not pixel.encapsulated:
-        return [_native(blobs, instance, pixel, number) for number in numbers]
-    spans = index.frame_spans(instance, numbers)
-    if sum(length for _, length in spans) > STEP:
-        return [_Content(None, partial(_encapsulated, blobs, instance, offset, length)) for offset, length in spans]
-    return [_in_memory(b"".join(_encapsulated(blobs, instance, offset, length))) for offset, length in spans]
+        for number in numbers:
+            yield _native(blobs, instance, pixel, number, (content_type, locate(number)))
+        return
+    limit = padded_frame_bytes(index, instance)
+    for start in range(0, len(numbers), MAX_MEASURED):
+        some = numbers[start : start + MAX_MEASURED]
+        for number, span in zip(some, _spans(index, instance, pixel, some), strict=True):
+            stream = FragmentedStream(blobs, instance, span, limit=limit)
+            ranged = stream.ranged if stream.seekable else None
+            tag = _tag(instance, content_type, number)
+            yield Part(content_type, locate(number), stream.length, stream.chunks, tag, ranged)
 
 
-def _in_memory(frame: bytes) -> _Content:
-    return _Content(len(frame), lambda: (frame,), lambda first, count: (frame[first : first + count],))
+def padded_frame_bytes(index: Index, instance: StoredInstance) -> int | None:
+    """Bytes of an uncompressed frame if its fragment has one more, the padding to even length; None for all others.
+
+    A compressed stream knows its end by itself, an uncompressed one does not (PS3.5 A.4.11).
+    """
+    if instance.transfer_syntax != ENCAPSULATED_UNCOMPRESSED:
+        return None
+    ref = ResourceRef(instance.study_uid, instance.series_uid, instance.sop_uid)
+    for documents in index.metadata(ref):
+        length = (native_frame_bits(decode_attributes(documents[0].document)) + 7) // 8
+        return length if length % 2 else None
+    return None
 
 
-def _encapsulated(blobs: Blobs, instance: StoredInstance, offset: int, length: int) -> Iterator[bytes]:
-    return strip_item_headers(read_range(blobs, instance, offset, length))
+def _spans(
+    index: Index, instance: StoredInstance, pixel: PixelLayout, numbers: Sequence[int]
+) -> Sequence[tuple[int, int]]:
+    if pixel.frames == 1:  # all the items there are
+        return [(pixel.offset, pixel.length)] * len(numbers)
+    return index.frame_spans(instance, numbers)
 
 
-def _native(blobs: Blobs, instance: StoredInstance, pixel: PixelLayout, number: int) -> _Content:
+def _native(blobs: Blobs, instance: StoredInstance, pixel: PixelLayout, number: int, head: tuple[str, str]) -> Part:
     """A native frame; one that does not start on a byte is shifted so that its part does (note to 8.7.3.3.1)."""
     start, skip = divmod((number - 1) * pixel.frame_bits, 8)
-    length = (skip + pixel.frame_bits + 7) // 8
-    if start + length > pixel.length:
+    stored_length = (skip + pixel.frame_bits + 7) // 8
+    length = (pixel.frame_bits + 7) // 8
+    if start + stored_length > pixel.length:
         raise NotFound("The pixel data end before this frame does.", section="10.4.1.1.6")
-    value = (pixel.offset, pixel.length)
 
     def ranged(first: int, count: int) -> Iterator[bytes]:
-        return read_value(blobs, instance, pixel.vr, value, (start + first, count))
+        # A byte of the part has its bits in two bytes of the file, except where the file has no second one.
+        stored = (start + first, min(count + (skip > 0), stored_length - first))
+        chunks = read_value(blobs, instance, pixel.vr, (pixel.offset, pixel.length), stored)
+        if pixel.frame_bits % 8 == 0:
+            return chunks
+        return shift_bits(chunks, skip, min(8 * count, pixel.frame_bits - 8 * first))
 
-    if pixel.frame_bits % 8 == 0:
-        return _Content(length, partial(ranged, 0, length), ranged)
-    return _Content((pixel.frame_bits + 7) // 8, lambda: shift_bits(ranged(0, length), skip, pixel.frame_bits))
+    return Part(*head, length, partial(ranged, 0, length), _tag(instance, head[0], number), ranged)
+
+
+def _tag(instance: StoredInstance, content_type: str, number: int) -> str:
+    return etag(instance.blob.sha256, content_type, f"frame{number}")

@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from filmjacket.archive.deletions import DeletionRules
 from filmjacket.archive.records import Candidate, Place, StoreResult
+from filmjacket.clock import now
 from filmjacket.dicom import transfer_syntaxes
 from filmjacket.dicom.attributes import get_text, get_values
 from filmjacket.dicom.header import HeaderReader
@@ -20,11 +22,12 @@ from filmjacket.errors import DicomError, FilmjacketError, TooLarge
 from filmjacket.web import status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from filmjacket.archive.policies import DuplicatePolicy
-    from filmjacket.archive.ports import Blobs, Index, StagedBlob
+    from filmjacket.archive.ports import Blobs, Index, Spool, StagedBlob
     from filmjacket.archive.records import StoreOutcome
+    from filmjacket.dicom.attributes import Attributes
     from filmjacket.dicom.header import Header
 
 SOP_CLASS_UID = "00080016"
@@ -62,6 +65,7 @@ class Received:
     staged: StagedBlob
     header_bytes: int
     warnings: tuple[str, ...]
+    coercions: tuple[Attributes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +79,15 @@ class Stored:
     result: StoreResult
     warnings: tuple[str, ...]
     place: Place
+    coercions: tuple[Attributes, ...] = ()
 
     @property
     def warning_reason(self) -> int | None:
         """Warning Reason (0008,1196) of PS3.18 I.2.1, if there is anything to warn of."""
         if self.result is StoreResult.KEPT:
             return status.ELEMENTS_DISCARDED
+        if self.coercions:
+            return status.COERCION_OF_DATA_ELEMENTS
         return status.DATA_SET_DOES_NOT_MATCH_WARNING if self.warnings else None
 
 
@@ -211,14 +218,27 @@ def judge(header: Header, study: str | None) -> Identity:
 class Ingest:
     """Receives files and makes them part of the archive."""
 
-    def __init__(self, index: Index, blobs: Blobs, duplicates: DuplicatePolicy) -> None:
+    def __init__(
+        self,
+        index: Index,
+        blobs: Blobs,
+        duplicates: DuplicatePolicy,
+        rules: DeletionRules | None = None,
+        clock: Callable[[], int] = now,
+    ) -> None:
         self._index = index
         self._blobs = blobs
         self._duplicates = duplicates
+        self._rules = rules or DeletionRules()
+        self._clock = clock
 
     def begin(self, *, study: str | None = None, maximum_bytes: int | None = None) -> Incoming:
         """Start to receive one file; `study` is the only study it may belong to."""
         return Incoming(self._blobs.stage(), study=study, maximum_bytes=maximum_bytes)
+
+    def spool(self) -> Spool:
+        """A place for bytes that become part of a file later in the same request."""
+        return self._blobs.spool()
 
     def publish(self, received: Sequence[Received]) -> None:
         """Make the bytes durable, still invisible."""
@@ -230,7 +250,13 @@ class Ingest:
 
     def commit(self, received: Sequence[Received]) -> list[Stored]:
         """Make published files visible, all in one durable transaction, and drop what became unneeded."""
-        outcomes = self._index.store([item.candidate for item in received], self._duplicates)
+        at = self._clock()
+        outcomes = self._index.store(
+            [item.candidate for item in received],
+            self._duplicates,
+            at=at,
+            retained_since=self._rules.retained_since(at),
+        )
         self._blobs.remove([outcome.unneeded.key for outcome in outcomes if outcome.unneeded is not None])
         return [
             Stored(
@@ -238,6 +264,7 @@ class Ingest:
                 outcome.result,
                 _warnings_of(item, outcome),
                 outcome.kept_at or Place(item.candidate.study_uid, item.candidate.series_uid),
+                () if outcome.result is StoreResult.KEPT else item.coercions,
             )
             for item, outcome in zip(received, outcomes, strict=True)
         ]

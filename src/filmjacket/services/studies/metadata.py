@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from functools import partial
-from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from filmjacket.dicom.json_model import decode_attributes
+import orjson
+
+from filmjacket import __version__
+from filmjacket.dicom.json_model import encode_attributes
 from filmjacket.dicom.xml_model import encode_native
-from filmjacket.services.studies.download import Download, Part, single_part, streamed_multi_part
+from filmjacket.services.studies.download import Download, Part, streamed_multi_part
 from filmjacket.services.studies.missing import missing_resource
 from filmjacket.web import negotiate
 from filmjacket.web.bulk_uri import absolute_bulk_uris, bulk_prefix
+from filmjacket.web.charset_choice import choose_charset, in_charset, with_charset
+from filmjacket.web.conditional import etag
+from filmjacket.web.metadata_query import MetadataQuery, select_attributes
 from filmjacket.web.targets import instance_url
 
 if TYPE_CHECKING:
@@ -19,37 +26,79 @@ if TYPE_CHECKING:
 
     from filmjacket.archive.ports import Index
     from filmjacket.archive.records import InstanceMetadata
+    from filmjacket.dicom.attributes import Attributes
     from filmjacket.web.accept import Preferences
+    from filmjacket.web.charset_choice import Charset
     from filmjacket.web.refs import ResourceRef
 
 JSON = "application/dicom+json"
 XML = "application/dicom+xml"
 
+WHOLE = MetadataQuery()
 
-def retrieve_metadata(index: Index, ref: ResourceRef, preferences: Preferences, base_url: str) -> Download:
+
+def retrieve_metadata(
+    index: Index, ref: ResourceRef, preferences: Preferences, base_url: str, query: MetadataQuery = WHOLE
+) -> Download:
     """The data sets below `ref` without bulk values: one JSON array, or one XML part for each instance.
 
-    Raises `NotFound` if there is no such resource, `NotAcceptable` for other media types.
+    Raises `NotFound` if there is no such resource, `NotAcceptable` for other media types and character sets. No
+    document is read before the download's chunks are.
     """
     representation = negotiate.choose_metadata(preferences, single=ref.instance is not None)
-    batches = index.metadata(ref)
-    first = next(batches, None)
-    if not first:
+    media_type, multipart = representation.media_type, representation.multipart
+    named = preferences.charsets_of(media_type, multipart=multipart)
+    charset = choose_charset(named, query.charsets, only_utf_8=media_type == JSON)
+    fingerprint = index.fingerprint(ref)
+    if fingerprint is None:
         raise missing_resource(index, ref)
-    documents = (item for batch in chain((first,), batches) for item in batch)
-    if representation.media_type == JSON:
-        return Download(JSON, None, _json_array(documents, base_url))
-    parts = (_xml_part(item, base_url) for item in documents)
-    return streamed_multi_part(parts, XML) if representation.multipart else single_part(next(parts))
+    digest = _digest(fingerprint, media_type, multipart, charset.name, base_url, query.include, query.creators)
+    location = f"{base_url}/{ref.path}/metadata"
+    documents = _documents(index, ref, base_url, query)
+    if media_type == JSON:
+        download = Download(JSON, None, _json_array(documents), location=location, etag=etag(digest.hex()))
+    elif multipart:
+        parts = (_xml_part(item, document, base_url, charset) for item, document in documents)
+        download = streamed_multi_part(parts, XML, digest=digest)
+    else:
+        chunks = (_xml(document, charset) for _, document in documents)
+        download = Download(with_charset(XML, charset), None, chunks, location=location, etag=etag(digest.hex()))
+    return replace(download, codable=True, unchanged=lambda: index.fingerprint(ref) == fingerprint)
 
 
-def _json_array(documents: Iterable[InstanceMetadata], base_url: str) -> Iterator[bytes]:
+def _digest(fingerprint: str, *representation: object) -> bytes:
+    """Everything that decides about the bytes; the version as well, for the next one may write them differently."""
+    return hashlib.sha256(repr((__version__, fingerprint, representation)).encode()).digest()
+
+
+def _documents(
+    index: Index, ref: ResourceRef, base_url: str, query: MetadataQuery
+) -> Iterator[tuple[InstanceMetadata, bytes]]:
+    """Every instance with its DICOM JSON object, made ready for the client."""
+    found = False
+    for batch in index.metadata(ref):
+        found = True
+        for item in batch:
+            document = item.document
+            if query.include is not None:
+                document = encode_attributes(select_attributes(_parsed(document), query))
+            prefix = bulk_prefix(base_url, item.study_uid, item.series_uid, item.sop_uid)
+            yield item, absolute_bulk_uris(document, prefix.encode())
+    if not found:  # deleted since the fingerprint was taken
+        raise missing_resource(index, ref)
+
+
+def _parsed(document: bytes) -> Attributes:
+    """A document that this server wrote, hence well-formed."""
+    return cast("Attributes", orjson.loads(document))
+
+
+def _json_array(documents: Iterable[tuple[InstanceMetadata, bytes]]) -> Iterator[bytes]:
     """One top-level array (F.2.1), in chunks of many instances."""
     opening = b"["
     pending: list[bytes] = []
     size = 0
-    for item in documents:
-        document = _with_absolute_uris(item, base_url)
+    for _, document in documents:
         pending.append(document)
         size += len(document)
         if size >= 2**18:
@@ -58,13 +107,11 @@ def _json_array(documents: Iterable[InstanceMetadata], base_url: str) -> Iterato
     yield (opening + b",".join(pending) if pending else b"") + b"]"
 
 
-def _with_absolute_uris(item: InstanceMetadata, base_url: str) -> bytes:
-    return absolute_bulk_uris(
-        item.document, bulk_prefix(base_url, item.study_uid, item.series_uid, item.sop_uid).encode()
-    )
+def _xml(document: bytes, charset: Charset) -> bytes:
+    return in_charset(encode_native(_parsed(document)), charset)
 
 
-def _xml_part(item: InstanceMetadata, base_url: str) -> Part:
-    document = encode_native(decode_attributes(_with_absolute_uris(item, base_url)))
+def _xml_part(item: InstanceMetadata, document: bytes, base_url: str, charset: Charset) -> Part:
+    encoded = _xml(document, charset)
     location = f"{instance_url(base_url, item.study_uid, item.series_uid, item.sop_uid)}/metadata"
-    return Part(XML, location, len(document), partial(iter, (document,)))
+    return Part(with_charset(XML, charset), location, len(encoded), partial(iter, (encoded,)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from filmjacket.errors import NotFound
+from filmjacket.clock import moment_text
+from filmjacket.errors import Gone, NotFound
 
 if TYPE_CHECKING:
     from filmjacket.archive.ports import Index
@@ -12,6 +13,18 @@ if TYPE_CHECKING:
     from filmjacket.web.refs import ResourceRef
 
 
-def missing_resource(index: Index, ref: ResourceRef) -> FilmjacketError:  # noqa: ARG001
-    """The refusal to raise for a study, series or instance that is not there."""
-    return NotFound("There is no such resource in this archive.", section="10.4.3.1", offender="target URI")
+def missing_resource(index: Index, ref: ResourceRef) -> FilmjacketError:
+    """The refusal to raise for a study, series or instance that is not there: 410 if it is known to be deleted."""
+    deletion = index.deletion_of(ref)
+    if deletion is None:
+        return NotFound("There is no such resource in this archive.", section="10.4.3.1", offender="target URI")
+    level = "instance" if ref.instance else "series" if ref.series else "study"
+    message = f"This {level} was deleted ({moment_text(deletion.deleted_at)})."
+    if deletion.restorable_until is None:
+        return Gone(message, section="8.5", offender="target URI")
+    return Gone(
+        f"{message} Until {moment_text(deletion.restorable_until)} it can be restored.",
+        section="8.5",
+        offender="target URI",
+        accepted=("the same request after `filmjacket restore`",),
+    )

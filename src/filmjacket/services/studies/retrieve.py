@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 from filmjacket.dicom.rewrite import to_explicit_little_endian
 from filmjacket.errors import NotAcceptable
-from filmjacket.services.studies.bulkdata import retrieve_bulk_collection
+from filmjacket.services.studies.bulk_collections import bulk_collection
 from filmjacket.services.studies.download import Download, Part, multi_part, single_part
 from filmjacket.services.studies.missing import missing_resource
 from filmjacket.services.studies.stored_bytes import STEP
+from filmjacket.services.studies.zip_archive import names_of, zip_download
 from filmjacket.web import negotiate, status
 from filmjacket.web.conditional import etag
-from filmjacket.web.media_types import DICOM, OCTET_STREAM
-from filmjacket.web.targets import instance_url
+from filmjacket.web.media_types import DICOM, OCTET_STREAM, ZIP
+from filmjacket.web.targets import instance_url, resource_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
     from filmjacket.web.accept import Preferences
     from filmjacket.web.negotiate import InstancePlan, Representation
     from filmjacket.web.refs import ResourceRef
+    from filmjacket.web.zip_names import NameTemplate
 
 
 def retrieve_instances(
-    index: Index, blobs: Blobs, ref: ResourceRef, preferences: Preferences, base_url: str
+    index: Index, blobs: Blobs, ref: ResourceRef, preferences: Preferences, base_url: str, *, zip_names: NameTemplate
 ) -> Download:
-    """Every instance below `ref` as a Part 10 file.
+    """Every instance below `ref` as a Part 10 file, in `multipart/related`, alone, or in a ZIP archive.
 
     Raises `NotFound` if there is none and `NotAcceptable` if none can be had in an acceptable form; if only some
     can, those are sent with 206 and a Warning (10.4.3.1).
@@ -44,16 +46,24 @@ def retrieve_instances(
     if not instances:
         raise missing_resource(index, ref)
     if representations[0].media_type == OCTET_STREAM:
-        return retrieve_bulk_collection(index, blobs, instances, preferences, base_url)
+        return bulk_collection(index, blobs, instances, preferences, base_url)
     planned, refused = _plan(instances, representations)
     parts = [_part(blobs, instance, plan, base_url) for instance, plan in planned]
-    if not planned[0][1].representation.multipart:
-        return single_part(parts[0])
-    download = multi_part(parts, DICOM)
+    if representations[0].media_type == ZIP:
+        names = names_of(index, ref, [instance for instance, _ in planned], zip_names)
+        uid = ref.instance or ref.series or ref.study
+        # A study may have more files tomorrow: only an instance is what its URL will always give.
+        location = None if ref.instance is None else resource_url(base_url, ref)
+        download = zip_download(parts, names, file_name=f"{uid}.zip", location=location)
+    elif planned[0][1].representation.multipart:
+        download = multi_part(parts, DICOM)
+    else:
+        download = single_part(parts[0])
     if not refused:
         return download
+    # A range of an incomplete answer would be told from it by its Content-Range alone; it is sent from the beginning.
     text = f"{refused} of {len(instances)} instances cannot be had in an acceptable transfer syntax"
-    return replace(download, partial=True, warnings=(status.warning(base_url, text),))
+    return replace(download, partial=True, ranged=None, warnings=(status.warning(base_url, text),))
 
 
 def _plan(

@@ -27,29 +27,33 @@ XML = "application/dicom+xml"
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """The matches as a payload, and how many there are; an empty one is `[]` whatever was accepted."""
+    """The matches as a payload, and how many there are; an empty one is `[]` whatever was accepted.
+
+    `total` is the number on all pages, exact when the query asks for the count.
+    """
 
     download: Download
     matches: int
+    total: int
 
 
 def search(index: Index, query: SearchQuery, preferences: Preferences, base_url: str) -> SearchAnswer:
     """Answer a search. Raises `NotAcceptable` before any work on the index."""
     representation = negotiate.choose_search(preferences)
     page = index.search(query)
-    warnings = [status.warning(base_url, text) for text in query.warnings]
+    warnings: list[str] = []
     if page.matches and page.remaining:
         warnings.append(status.warning(base_url, status.additional_results(page.remaining)))
     documents = [_document(match, base_url) for match in page.matches]
     if representation.media_type == JSON or not documents:
         body = b"[" + b",".join(documents) + b"]"
-        download = Download(JSON, len(body), iter((body,)), warnings=tuple(warnings))
+        download = Download(JSON, len(body), iter((body,)), warnings=tuple(warnings), codable=True)
     else:
         parts = [
             _xml_part(_url(match, base_url), document) for match, document in zip(page.matches, documents, strict=True)
         ]
-        download = replace(multi_part(parts, XML), warnings=tuple(warnings))
-    return SearchAnswer(download, len(documents))
+        download = replace(multi_part(parts, XML), warnings=tuple(warnings), codable=True)
+    return SearchAnswer(download, len(documents), page.total)
 
 
 def _url(match: SearchMatch, base_url: str) -> str:

@@ -11,39 +11,38 @@ what was stored.
 
 from __future__ import annotations
 
-import zlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from filmjacket.archive.records import StoreResult
-from filmjacket.errors import BadRequest, TooLarge, UnsupportedMediaType
+from filmjacket.errors import BadRequest
+from filmjacket.services.studies.compose import Composition, CompositionLimits
+from filmjacket.services.studies.content_coding import ACCEPTED_CODINGS, ContentDecoder, content_coding_of
 from filmjacket.services.studies.ingest import StoreFailure
+from filmjacket.services.studies.payload_readers import ACCEPTED_PAYLOADS, PayloadReader, reader_of
 from filmjacket.web import status
-from filmjacket.web.media_types import DICOM, MULTIPART_RELATED, OCTET_STREAM, parse_media_type
-from filmjacket.web.multipart_reader import (
-    Finished,
-    MultipartLimits,
-    MultipartReader,
-    PartBegin,
-    PartData,
-    PartEnd,
-    boundary_of,
-)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from filmjacket.dicom.attributes import Attributes
     from filmjacket.errors import FilmjacketError
     from filmjacket.services.studies.ingest import Incoming, Ingest, Received, Stored
-    from filmjacket.web.media_types import MediaType
 
-ACCEPTED_PAYLOADS = ('multipart/related; type="application/dicom"', "application/dicom")
-ACCEPTED_CODINGS = ("identity", "gzip", "deflate")
+__all__ = (
+    "ACCEPTED_CODINGS",
+    "ACCEPTED_PAYLOADS",
+    "Intake",
+    "StoreLimits",
+    "StoreReport",
+    "StoreSession",
+    "StoreTarget",
+    "open_session",
+)
+
 FLUSH_INSTANCES = 500
 FLUSH_HEADER_BYTES = 4 * 2**20  # about 60 MB once parsed
 PUBLISH_INSTANCES = 32
 PUBLISH_BYTES = 16 * 2**20
-INFLATE_STEP = 2**20  # decoded bytes handed on at a time, whatever the compression ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,15 @@ class StoreLimits:
     part_bytes: int | None
     parts: int
     part_header_bytes: int
+    metadata_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreTarget:
+    """The target URI of a store, and the study that it names, if it does (10.5.1.1)."""
+
+    url: str
+    study: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +70,6 @@ class StoreReport:
 
     stored: tuple[Stored, ...]
     failures: tuple[StoreFailure, ...]
-
-
-class PayloadReader(Protocol):
-    """Turns payload bytes into calls on a `StoreSession`'s intake."""
-
-    def feed(self, chunk: bytes) -> None:
-        """Take the next bytes of the payload."""
-        ...
-
-    def finish(self) -> None:
-        """The payload has ended; raises `BadRequest` if it should not have."""
-        ...
 
 
 class Intake:
@@ -100,12 +96,13 @@ class Intake:
         if self._incoming is not None:
             self._incoming.write(chunk)
 
-    def end(self) -> None:
-        """The current instance is complete."""
+    def end(self, coercions: tuple[Attributes, ...] = ()) -> None:
+        """The current instance is complete; `coercions` are items on values that were put right on the way."""
         if self._incoming is None:
             return
         try:
-            self._staged.append(self._incoming.finish())
+            received = self._incoming.finish()
+            self._staged.append(replace(received, coercions=coercions) if coercions else received)
         except StoreFailure as failure:
             self.failures.append(failure)
         self._incoming = None
@@ -117,6 +114,15 @@ class Intake:
     def refuse(self, failure: StoreFailure) -> None:
         """Count a part that is not even begun."""
         self.parts += 1
+        self.failures.append(failure)
+
+    def fail(self, failure: StoreFailure) -> None:
+        """The current instance turned out to be none, or could not even be begun."""
+        if self._incoming is None:
+            self.refuse(failure)
+            return
+        self._incoming.discard()
+        self._incoming = None
         self.failures.append(failure)
 
     def complete(self) -> None:
@@ -153,8 +159,11 @@ class Intake:
 class StoreSession:
     """One store request: feed its payload, then `finish`; `broken` or `abandon` when it cannot be completed."""
 
-    def __init__(self, intake: Intake, reader: PayloadReader, decoder: ContentDecoder) -> None:
+    def __init__(
+        self, intake: Intake, composition: Composition, reader: PayloadReader, decoder: ContentDecoder
+    ) -> None:
         self._intake = intake
+        self._composition = composition
         self._reader = reader
         self._decoder = decoder
 
@@ -167,6 +176,7 @@ class StoreSession:
         """End of payload: commit and report. Raises `BadRequest` for a broken or empty payload."""
         self._decoder.finish()
         self._reader.finish()
+        self._composition.close()
         if self._intake.parts == 0:
             raise BadRequest(
                 "The payload holds no instance.",
@@ -179,7 +189,7 @@ class StoreSession:
 
     def broken(self, error: FilmjacketError) -> StoreReport:
         """The request failed as a whole: raises `error` again, unless part of a very large one is stored already."""
-        self._intake.abandon()
+        self.abandon()
         if not self._intake.stored:
             raise error
         self._intake.refuse(StoreFailure(error.message, reason=status.CANNOT_UNDERSTAND))
@@ -187,122 +197,11 @@ class StoreSession:
 
     def abandon(self) -> None:
         """Drop everything that is not committed."""
+        self._composition.close()
         self._intake.abandon()
 
     def _report(self) -> StoreReport:
         return StoreReport(tuple(self._intake.stored), tuple(self._intake.failures))
-
-
-class SinglePart:
-    """A payload that is one Part 10 file (8.6.1.1)."""
-
-    def __init__(self, intake: Intake) -> None:
-        self._intake = intake
-        self._begun = False
-
-    def feed(self, chunk: bytes) -> None:
-        """Bytes of the file."""
-        if not self._begun:
-            self._intake.begin()
-            self._begun = True
-        self._intake.write(chunk)
-
-    def finish(self) -> None:
-        """The file is complete."""
-        if self._begun:
-            self._intake.end()
-
-
-class MultiPart:
-    """A `multipart/related` payload, one Part 10 file a part (8.6.1.2)."""
-
-    def __init__(self, intake: Intake, boundary: bytes, limits: StoreLimits) -> None:
-        self._intake = intake
-        self._reader = MultipartReader(
-            boundary, MultipartLimits(parts=limits.parts, header_bytes=limits.part_header_bytes)
-        )
-        self._skipping = False
-
-    def feed(self, chunk: bytes) -> None:
-        """Next bytes of the payload."""
-        for event in self._reader.feed(chunk):
-            self._take(event)
-
-    def finish(self) -> None:
-        """Raises `BadRequest` unless the closing delimiter was seen."""
-        self._reader.finish()
-
-    def _take(self, event: PartBegin | PartData | PartEnd | Finished) -> None:
-        if isinstance(event, PartData):
-            if not self._skipping:
-                self._intake.write(event.data)
-        elif isinstance(event, PartBegin):
-            refusal = _refusal_of_part(event)
-            self._skipping = refusal is not None
-            if refusal is None:
-                self._intake.begin()
-            else:
-                self._intake.refuse(refusal)
-        elif isinstance(event, PartEnd) and not self._skipping:
-            self._intake.end()
-
-
-class _Decompressor(Protocol):
-    """The type of `zlib.decompressobj()`, which has no public name."""
-
-    @property
-    def unconsumed_tail(self) -> bytes: ...
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
-
-
-class ContentDecoder:
-    """Undoes the Content-Encoding of a request payload, a bounded piece at a time (RFC 9110 8.4).
-
-    `maximum_bytes` bounds the payload as decoded, which a few coded bytes may swell to.
-    """
-
-    def __init__(self, coding: str, maximum_bytes: int | None = None) -> None:
-        self._maximum_bytes = maximum_bytes
-        self._decoded = 0
-        # 47: gzip or zlib, detected
-        self._inflater = None if coding == "identity" else zlib.decompressobj(47)
-
-    def decode(self, chunk: bytes) -> Iterator[bytes]:
-        """Decoded pieces of at most `INFLATE_STEP` bytes. Raises `BadRequest` for a corrupt stream, `TooLarge`."""
-        for piece in (chunk,) if self._inflater is None else _inflate(self._inflater, chunk):
-            self._decoded += len(piece)
-            if self._maximum_bytes is not None and self._decoded > self._maximum_bytes:
-                raise TooLarge(
-                    f"The payload is larger than the configured {self._maximum_bytes} bytes.",
-                    section="8.5",
-                    offender="payload",
-                )
-            yield piece
-
-    def finish(self) -> None:
-        """Raises `BadRequest` if the coded stream is cut short."""
-        if self._inflater is not None and not self._inflater.eof:
-            raise BadRequest(
-                "The coded payload ends before its own end mark.",
-                section="RFC 9110 8.4",
-                offender="Content-Encoding",
-            )
-
-
-def _inflate(decompressor: _Decompressor, chunk: bytes) -> Iterator[bytes]:
-    while chunk:
-        try:
-            piece = decompressor.decompress(chunk, INFLATE_STEP)
-        except zlib.error as error:
-            raise BadRequest(
-                "The payload is not what its Content-Encoding says.",
-                section="RFC 9110 8.4",
-                offender="Content-Encoding",
-            ) from error
-        chunk = decompressor.unconsumed_tail
-        if piece:
-            yield piece
 
 
 def open_session(
@@ -310,54 +209,21 @@ def open_session(
     *,
     content_type: str | None,
     content_encoding: str | None,
-    study: str | None,
+    target: StoreTarget,
     limits: StoreLimits,
 ) -> StoreSession:
     """Choose the reader for a payload. Raises `UnsupportedMediaType` (415) with what is understood."""
-    media_type = parse_media_type(content_type) if content_type else None
-    coding = (content_encoding or "identity").strip().lower()
-    coding = "gzip" if coding == "x-gzip" else coding
-    if coding not in ACCEPTED_CODINGS:
-        raise UnsupportedMediaType(
-            "This Content-Encoding is not supported.",
-            section="10.5.3",
-            offender="Content-Encoding",
-            accepted=ACCEPTED_CODINGS,
-        )
-    intake = Intake(ingest, study, limits)
-    decoder = ContentDecoder(coding, limits.payload_bytes)
-    return StoreSession(intake, _payload_reader(media_type, intake, limits), decoder)
-
-
-def _payload_reader(media_type: MediaType | None, intake: Intake, limits: StoreLimits) -> PayloadReader:
-    if media_type is not None and media_type.essence == DICOM:
-        return SinglePart(intake)
-    if media_type is not None and media_type.essence == MULTIPART_RELATED:
-        root = media_type.get("type")
-        if root is None or parse_media_type(root).essence == DICOM:
-            return MultiPart(intake, boundary_of(media_type), limits)
-    raise UnsupportedMediaType(
-        "The payload's media type is not supported." if media_type else "The Content-Type header is missing.",
-        section="10.5.4",
-        offender="Content-Type",
-        accepted=ACCEPTED_PAYLOADS,
+    coding = content_coding_of(content_encoding)
+    intake = Intake(ingest, target.study, limits)
+    composition = Composition(
+        intake, CompositionLimits(limits.metadata_bytes, limits.part_bytes), target.url, ingest.spool, _utc_now
     )
+    reader = reader_of(content_type, intake, composition, limits)
+    return StoreSession(intake, composition, reader, ContentDecoder(coding, limits.payload_bytes))
 
 
-def _refusal_of_part(part: PartBegin) -> StoreFailure | None:
-    """The part must be a Part 10 file in plain bytes; a part without Content-Type is taken to be one."""
-    if part.unsupported_encoding is not None:
-        return StoreFailure("Content-Transfer-Encoding is not supported.", reason=status.CANNOT_UNDERSTAND)
-    content_type = part.headers.get("content-type")
-    if content_type is None:
-        return None
-    try:
-        essence = parse_media_type(content_type).essence
-    except BadRequest:
-        essence = ""
-    if essence in {DICOM, OCTET_STREAM}:
-        return None
-    return StoreFailure("The part's Content-Type is not application/dicom.", reason=status.CANNOT_UNDERSTAND)
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _refusal_of_duplicate(item: Stored) -> StoreFailure:

@@ -1,0 +1,144 @@
+"""Query parameters, path variables and header fields that several resources share (PS3.18 8.3, 8.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from filmjacket.conformance.declarations import Header, Obligation, Parameter, PathVariable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+UID_SCHEMA: Final[Mapping[str, object]] = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)*$", "maxLength": 64}
+BOOLEAN_SCHEMA: Final[Mapping[str, object]] = {"type": "string", "enum": ["true", "false"]}
+COUNT_SCHEMA: Final[Mapping[str, object]] = {"type": "integer", "minimum": 0}
+
+PATH_VARIABLES: Final = {
+    row.name: row
+    for row in (
+        PathVariable("study", "StudyInstance", UID_SCHEMA, "1.2.826.0.1.3680043.8.498.1", "Study Instance UID"),
+        PathVariable("series", "SeriesInstance", UID_SCHEMA, "1.2.826.0.1.3680043.8.498.2", "Series Instance UID"),
+        PathVariable("instance", "SOPInstance", UID_SCHEMA, "1.2.826.0.1.3680043.8.498.3", "SOP Instance UID"),
+        PathVariable(
+            "frames",
+            "framelist",
+            {"type": "string", "pattern": "^[1-9][0-9]*(,[1-9][0-9]*)*$"},
+            "1,2",
+            "Frame numbers from 1 on, ascending, separated by commas",
+        ),
+        PathVariable(
+            "path",
+            "BulkDataReference",
+            {"type": "string", "pattern": "^[0-9A-Fa-f]{8}([.][0-9]+[.][0-9A-Fa-f]{8})*$"},
+            "7FE00010",
+            "The end of a BulkDataURI, to be taken as it is from metadata",
+        ),
+    )
+}
+
+ACCEPT: Final = Parameter(
+    "accept",
+    "Comma list of media types of the resource, each with an optional q; no wildcards",
+    "8.3.3.1",
+    {"type": "string"},
+    refused=("image/*", "nonsense"),
+    comment="Narrows the Accept header: what that does not cover does not count.",
+)
+CHARSET: Final = Parameter(
+    "charset",
+    "Comma list of character sets (IANA names or defined terms), each with an optional q",
+    "8.3.3.2",
+    {"type": "string"},
+    examples=("UTF-8", "ISO-8859-1;q=0.5,UTF-8"),
+    comment="XML can be had in each set of 8.8.1 but ISO-2022-CN; JSON is UTF-8. Unknown sets are ignored.",
+)
+LIMIT: Final = Parameter(
+    "limit",
+    "Whole number, 0 or greater",
+    "8.3.4.4",
+    COUNT_SCHEMA,
+    ("10", "0"),
+    ("-1", "x", ""),
+    comment="At most `search.maximum_results`.",
+)
+OFFSET: Final = Parameter(
+    "offset", "Whole number, 0 or greater", "8.3.4.4", COUNT_SCHEMA, ("0", "1"), ("-1", "1.5", "")
+)
+INCLUDEFIELD: Final = Parameter(
+    "includefield",
+    "Comma list of attributes (keyword or tag, nested with dots), or all",
+    "8.3.4.3",
+    {"type": "string"},
+    ("StudyDescription", "00081030,00080090", "all"),
+    ("all,PatientName",),
+    repeatable=True,
+)
+METADATA_INCLUDEFIELD: Final = Parameter(
+    "includefield",
+    "Comma list of attributes (keyword or tag, nested with dots), or all",
+    "8.3.4.3",
+    {"type": "string"},
+    ("PatientName,00080060", "all"),
+    ("all,PatientName",),
+    Obligation.EXTENSION,
+    repeatable=True,
+    comment="Returns these attributes and the UIDs instead of the whole data set. An extension: PS3.18 has it for "
+    "searches only.",
+)
+FUZZYMATCHING: Final = Parameter(
+    "fuzzymatching", "true, false", "8.3.4.2", BOOLEAN_SCHEMA, ("true", "false"), ("maybe", "")
+)
+EMPTYVALUEMATCHING: Final = Parameter(
+    "emptyvaluematching", "true, false", "8.3.4.5", BOOLEAN_SCHEMA, ("true", "false"), ("1", "TRUE")
+)
+MULTIPLEVALUEMATCHING: Final = Parameter(
+    "multiplevaluematching", "true, false", "8.3.4.6", BOOLEAN_SCHEMA, ("true", "false"), ("yes", "")
+)
+ATTRIBUTE: Final = Parameter(
+    "{attribute}",
+    "Value by the matching rules of its VR",
+    "8.3.4.1",
+    {"type": "string"},
+    ("PatientID=A", "00100020=A", "StudyDate=20200101-20201231", "StudyInstanceUID=1.2,1.3"),
+    ("StudyDate=2020-01-01", "StudyInstanceUID=x*", "NoSuchKeyword=1"),
+    comment="Keyword or tag, nested with dots; a private attribute with its Private Creator in the same query.",
+)
+
+H_ACCEPT: Final = Header(
+    "Accept",
+    "Media types of the resource, wildcards, q",
+    "8.4.1",
+    comment="A missing header means */*; with `strict_accept` it is 406, the letter of 8.7.7.",
+)
+H_CONTENT_TYPE: Final = Header("Content-Type", "One of the payload media types", "10.5.1.3")
+H_CONTENT_ENCODING: Final = Header("Content-Encoding", "identity, gzip, deflate", "8.4.3", Obligation.OPTIONAL)
+H_IF_NONE_MATCH: Final = Header("If-None-Match", "Entity tags", "RFC 9110 13.1.2", Obligation.OPTIONAL)
+H_IF_MATCH: Final = Header("If-Match", "Entity tags", "RFC 9110 13.1.1", Obligation.OPTIONAL)
+H_RANGE: Final = Header("Range", "One range of bytes", "8.4.1", Obligation.OPTIONAL, "Of single part payloads.")
+H_IF_RANGE: Final = Header("If-Range", "An entity tag", "RFC 9110 13.1.5", Obligation.OPTIONAL)
+
+H_TYPE_SENT: Final = Header("Content-Type", "Media type of the payload", "8.4.2")
+H_LENGTH: Final = Header(
+    "Content-Length", "Bytes", "8.4.2", comment="Wherever it is known before; otherwise chunked transfer coding."
+)
+H_LOCATION_OF_CONTENT: Final = Header("Content-Location", "URL of what is represented", "8.4.3")
+H_ACCEPT_CHARSET: Final = Header("Accept-Charset", "As the parameter charset", "8.4.1", Obligation.OPTIONAL)
+H_ACCEPT_ENCODING: Final = Header(
+    "Accept-Encoding", "gzip, zstd", "8.4.1", Obligation.OPTIONAL, "For metadata and search results."
+)
+H_PREFER: Final = Header(
+    "Prefer", "count=exact", "RFC 7240", Obligation.EXTENSION, "Asks for the number of all matches."
+)
+H_TOTAL: Final = Header("X-Total-Count", "Number of all matches", "RFC 7240", Obligation.EXTENSION, "When asked for.")
+H_PREFERENCE: Final = Header("Preference-Applied", "count=exact", "RFC 7240", Obligation.EXTENSION)
+H_CODING: Final = Header("Content-Encoding", "gzip, zstd", "8.4.2", Obligation.OPTIONAL)
+H_ETAG: Final = Header("ETag", "Strong entity tag", "RFC 9110 8.8.3", Obligation.OPTIONAL)
+H_CONTENT_RANGE: Final = Header("Content-Range", "Range of bytes", "8.4.2", comment="With 206 and 416.")
+H_WARNING: Final = Header("Warning", '299 {base URI} "text"', "8.3.4")
+H_LOCATION: Final = Header("Location", "URL of the study", "10.5.3.2", comment="When a new resource was created.")
+H_VARY: Final = Header("Vary", "Header fields that the choice depends on", "RFC 9110 12.5.5", Obligation.OPTIONAL)
+H_CACHE_CONTROL: Final = Header(
+    "Cache-Control", "private, no-cache; no-store; or what `cache_seconds` says", "RFC 9111 5.2", Obligation.OPTIONAL
+)
+H_ALLOW: Final = Header("Allow", "Methods of the resource", "8.4.2", comment="With 405, and on OPTIONS.")
+H_RETRY_AFTER: Final = Header("Retry-After", "Seconds", "8.4.2", comment="With 503.")

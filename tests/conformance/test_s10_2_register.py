@@ -1,0 +1,519 @@
+"""PS3.18 10.2: what the conformance register declares is what a running server does, and nothing else.
+
+Every declared resource, representation, parameter and status is asked of a server; every route, parameter, table of
+media types and answer of the code has to be declared.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import io
+import re
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pydicom
+import pytest
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
+from pydicom.uid import generate_uid
+from starlette.testclient import TestClient
+from tests import part10, samples
+
+import filmjacket
+from filmjacket.app import create_app
+from filmjacket.conformance.declarations import Selection
+from filmjacket.conformance.parameters import ACCEPT, ATTRIBUTE, CHARSET, PATH_VARIABLES
+from filmjacket.conformance.register import EVERYWHERE, REGISTER, operations, selection_of
+from filmjacket.conformance.representations import PROBLEMS
+from filmjacket.dicom.transfer_syntaxes import TRANSFER_SYNTAXES
+from filmjacket.errors import OutOfStorage, Unavailable
+from filmjacket.http.routes import TABLE
+from filmjacket.settings import Settings
+from filmjacket.web import metadata_query, negotiate, query
+from filmjacket.web.media_types import MULTIPART_RELATED, written
+from filmjacket.web.negotiate import NEVER_SENT
+from filmjacket.web.offers import Offer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from filmjacket.conformance.declarations import Resource
+
+BASE = "/dicom-web"
+EXPLICIT = "1.2.840.10008.1.2.1"
+ROOT = Path(__file__).parents[2]
+OPERATIONS = operations()
+NAMES = sorted(OPERATIONS)
+GETS = [name for name in NAMES if OPERATIONS[name][1].method == "GET"]
+
+
+# The code declares nothing behind the register's back ---------------------------------------------------------
+
+
+def test_every_route_is_declared_and_every_declaration_has_a_route() -> None:
+    """Capabilities itself is the one that all rows share."""
+    declared = {
+        (resource.method, resource.template, transaction.section, name)
+        for name, (transaction, resource) in OPERATIONS.items()
+        if resource.method != "OPTIONS"
+    }
+    assert {(row.method, row.template, row.section, row.name) for row in TABLE} == declared
+
+
+def test_every_path_variable_is_declared() -> None:
+    used = {name for _, resource in OPERATIONS.values() for name in resource.variables}
+    assert used == set(PATH_VARIABLES)
+
+
+def test_every_table_of_offers_is_declared() -> None:
+    declared = {resource.offers for _, resource in OPERATIONS.values()}
+    tables = {
+        name: value
+        for name, value in vars(negotiate).items()
+        if isinstance(value, tuple) and value and all(isinstance(row, Offer) for row in value)
+    }
+    assert len(tables) >= 5
+    assert {name for name, value in tables.items() if value not in declared} == set()
+
+
+def test_every_search_parameter_is_declared() -> None:
+    declared = {row.name for row in OPERATIONS["search-studies"][1].parameters}
+    assert declared == {*query._CONTROLS, ACCEPT.name, ATTRIBUTE.name}
+
+
+def test_every_metadata_parameter_is_declared() -> None:
+    names = set(re.findall(r'name == b"(\w+)"', inspect.getsource(metadata_query)))
+    declared = {row.name for row in OPERATIONS["study-metadata"][1].parameters}
+    assert declared == {*names, ACCEPT.name}
+
+
+READERS_OF_QUERIES = {
+    # who gets the raw query, and where the parameters it knows are declared
+    ("http/request.py", "accept_parameter"),
+    ("http/studies.py", "parse_search"),
+    ("http/studies.py", "parse_metadata_query"),
+    ("http/removal.py", ""),  # refuses any
+    ("http/capabilities.py", ""),  # refuses the URI service
+}
+
+
+def test_nobody_else_reads_queries() -> None:
+    """A new reader has new parameters: declare them, then name it here."""
+    found: set[tuple[str, str]] = set()
+    package = Path(filmjacket.__file__).parent
+    for path in sorted((package / "http").glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        source = path.read_text(encoding="utf-8")
+        assert "query_params" not in source
+        where = path.relative_to(package).as_posix()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and _name(node) == "raw_query":
+                found.add((where, _reader(tree, node)))
+    assert found == READERS_OF_QUERIES
+
+
+def _name(node: ast.Call) -> str:
+    return node.func.id if isinstance(node.func, ast.Name) else ""
+
+
+def _reader(tree: ast.AST, call: ast.Call) -> str:
+    holders = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and call in node.args]
+    return _name(holders[0]) if holders else ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_resource_names_its_conformance_tests(name: str) -> None:
+    path = ROOT / "tests" / OPERATIONS[name][1].tests
+    assert path.is_file()
+    section = OPERATIONS[name][0].section.replace(".", "_")
+    assert "def test_" in path.read_text(encoding="utf-8")
+    assert path.name.startswith(("test_s", "test_extension")), section
+
+
+def test_names_are_unique() -> None:
+    every = [resource.name for service in REGISTER for _, resource in service.operations()]
+    assert len(every) == len(set(every))
+
+
+def test_every_switch_is_a_setting() -> None:
+    off, on = selection_of(Settings()), selection_of(Settings(deletion={"enabled": True}))
+    switches = {resource.switch for _, resource in OPERATIONS.values() if resource.switch}
+    assert on.switches == switches
+    assert off.switches == frozenset()
+
+
+# A server with one instance of each kind ----------------------------------------------------------------------
+
+
+class Stored:
+    """Paths of what the server holds: native, and encapsulated in every transfer syntax that can be."""
+
+    def __init__(self, client: TestClient, syntaxes: tuple[str, ...] = ()) -> None:
+        self.client = client
+        self.study = generate_uid()
+        self.uids: dict[str, dict[str, str]] = {}
+        for syntax in ("", *syntaxes):
+            self._store(syntax)
+
+    def _store(self, syntax: str) -> None:
+        series, instance = generate_uid(), generate_uid()
+        file = one_file(syntax, StudyInstanceUID=self.study, SeriesInstanceUID=series, SOPInstanceUID=instance)
+        response = self.client.post(f"{BASE}/studies", content=file, headers={"Content-Type": "application/dicom"})
+        assert response.status_code == 200, (syntax, response.text)
+        self.uids[syntax] = {
+            "study": self.study,
+            "series": series,
+            "instance": instance,
+            "frames": "1",
+            "path": "7FE00010",
+        }
+
+    def path(self, resource: Resource, syntax: str = "") -> str:
+        return BASE + resource.template.format(**self.uids[syntax])
+
+
+def one_file(syntax: str, **changes: str) -> bytes:
+    """A CT image; compressed ones hold a frame that nobody can decode, since the server never does."""
+    if not syntax:
+        return samples.variant("CT_small.dcm", **changes)
+    dataset = pydicom.dcmread(io.BytesIO(samples.sample("CT_small.dcm")), stop_before_pixels=True)
+    for keyword, value in changes.items():
+        setattr(dataset, keyword, value)
+    out = DicomBytesIO()
+    out.is_little_endian, out.is_implicit_VR = True, False
+    write_dataset(out, dataset)
+    return part10.part10(out.getvalue() + part10.encapsulated(b"\xff\xd8frame\xff\xd9"), syntax)
+
+
+SYNTAXES = tuple(row.uid for row in TRANSFER_SYNTAXES.values() if row.encapsulated and row.media_type)
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
+    settings = Settings(data=tmp_path_factory.mktemp("register") / "archive", deletion={"enabled": True})
+    with TestClient(create_app(settings), base_url="http://testserver:8104") as client:
+        client.headers["Accept"] = "*/*"
+        yield Stored(client, SYNTAXES)
+
+
+@pytest.fixture(scope="module")
+def native(stored: Stored) -> Stored:
+    """Another study of the same server, with a native instance only."""
+    return Stored(stored.client)
+
+
+@contextmanager
+def fresh(tmp_path: Path, **changes: object) -> Iterator[Stored]:
+    """A server of its own with one native instance."""
+    limits = {"query_bytes": 4096, **changes.pop("limits", {})}
+    with TestClient(
+        create_app(Settings(data=tmp_path / "archive", limits=limits, **changes)),
+        base_url="http://testserver:8104",
+        raise_server_exceptions=False,
+    ) as client:
+        client.headers["Accept"] = "*/*"
+        yield Stored(client)
+
+
+# Representations ----------------------------------------------------------------------------------------------
+
+
+def source_of(offer: Offer) -> str:
+    """Which of the stored instances can be had in an offer."""
+    if offer.media_type == "application/octet-stream" or offer.transfer_syntax in {None, "*"}:
+        return ""
+    return offer.transfer_syntax
+
+
+# The study holds every transfer syntax, so that the compressed values of one are asked of a series.
+REPRESENTATIONS = [
+    (name, offer)
+    for name in GETS
+    for offer in OPERATIONS[name][1].offers
+    if not (source_of(offer) and OPERATIONS[name][1].variables == ("study",))
+]
+
+
+@pytest.mark.parametrize(("name", "offer"), REPRESENTATIONS, ids=str)
+def test_every_declared_representation_can_be_had(stored: Stored, name: str, offer: Offer) -> None:
+    """Alone in Accept, so that nothing else could be the answer."""
+    resource = OPERATIONS[name][1]
+    source = source_of(offer)
+    response = stored.client.get(stored.path(resource, source), headers={"Accept": str(offer)})
+    assert response.status_code in {200, 206}, response.text[:300]
+    sent = response.headers["content-type"]
+    if offer.multipart:
+        assert sent.startswith(f'{MULTIPART_RELATED}; type="{offer.media_type}"'), sent
+        sent = re.search(rb"Content-Type: ([^\r]+)", response.content)[1].decode()
+    assert sent.partition(";")[0].lower() == offer.media_type.lower()
+    if source and source not in NEVER_SENT:
+        assert sent == written(offer.media_type, transfer_syntax=source)
+
+
+@pytest.mark.parametrize("name", GETS)
+def test_the_first_representation_is_the_default(native: Stored, name: str) -> None:
+    resource = OPERATIONS[name][1]
+    response = native.client.get(native.path(resource))
+    first = resource.offers[0]
+    sent = response.headers["content-type"]
+    assert sent.startswith(written(first.media_type, multipart=first.multipart))
+
+
+@pytest.mark.parametrize("name", GETS)
+def test_what_is_not_declared_cannot_be_had(stored: Stored, name: str) -> None:
+    resource = OPERATIONS[name][1]
+    response = stored.client.get(stored.path(resource), headers={"Accept": "image/avif"})
+    assert response.status_code == 406
+    assert response.headers["content-type"] in PROBLEMS
+
+
+@pytest.mark.parametrize("name", GETS)
+def test_head_wherever_get(stored: Stored, name: str) -> None:
+    path = stored.path(OPERATIONS[name][1])
+    got, head = stored.client.get(path), stored.client.head(path)
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    assert head.headers["content-type"].partition("boundary")[0] == got.headers["content-type"].partition("boundary")[0]
+
+
+# Parameters ---------------------------------------------------------------------------------------------------
+
+PARAMETERS = [(name, row) for name in NAMES for row in OPERATIONS[name][1].parameters]
+
+
+@pytest.mark.parametrize(("name", "row"), PARAMETERS, ids=lambda value: getattr(value, "name", value))
+def test_every_declared_parameter_is_understood(stored: Stored, name: str, row) -> None:
+    """What it takes is taken; what it refuses is 400, which an ignored parameter would not be (8.3.1)."""
+    resource = OPERATIONS[name][1]
+    path = stored.path(resource)
+    examples = row.examples or tuple(
+        str(offer) for offer in resource.offers[:1] if offer.transfer_syntax in {None, "*", EXPLICIT}
+    )
+    assert examples
+    for example in examples:
+        parameter = example if row is ATTRIBUTE else f"{row.name}={example}"
+        response = stored.client.request(resource.method, f"{path}?{parameter.replace(' ', '').replace('+', '%2B')}")
+        assert response.status_code in {200, 206}, (parameter, response.text[:200])
+    for refused in row.refused:
+        parameter = refused if row is ATTRIBUTE else f"{row.name}={refused}"
+        response = stored.client.request(resource.method, f"{path}?{parameter}")
+        assert response.status_code == 400, parameter
+    assert row.refused or row is CHARSET
+
+
+@pytest.mark.parametrize("name", [name for name, row in PARAMETERS if row is CHARSET])
+def test_charset_chooses(stored: Stored, name: str) -> None:
+    path = stored.path(OPERATIONS[name][1])
+    accept = {"Accept": 'multipart/related; type="application/dicom+xml"'}
+    response = stored.client.get(f"{path}?charset=ISO-8859-1", headers=accept)
+    assert b"charset=ISO-8859-1" in response.content
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if OPERATIONS[name][1].method in {"GET", "OPTIONS"}])
+def test_undeclared_parameters_are_ignored(stored: Stored, name: str) -> None:
+    resource = OPERATIONS[name][1]
+    response = stored.client.request(resource.method, f"{stored.path(resource)}?foo=bar")
+    assert response.status_code in {200, 206}
+
+
+# Payloads -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("media_type", [row.media_type for row in OPERATIONS["store"][0].payloads])
+@pytest.mark.parametrize("name", ["store", "store-study"])
+def test_every_declared_payload_is_understood(stored: Stored, name: str, media_type: str) -> None:
+    path = stored.path(OPERATIONS[name][1])
+    boundary = "; boundary=x" if media_type.startswith("multipart") else ""
+    response = stored.client.post(path, content=b"nonsense", headers={"Content-Type": media_type + boundary})
+    assert response.status_code in {400, 409}, response.text
+
+
+@pytest.mark.parametrize("name", ["store", "store-study"])
+def test_undeclared_payloads_are_refused_with_the_declared_list(stored: Stored, name: str) -> None:
+    path = stored.path(OPERATIONS[name][1])
+    response = stored.client.post(path, content=b"nonsense", headers={"Content-Type": "text/plain"})
+    assert response.status_code == 415
+    assert set(response.json()["accepted"]) == {row.media_type for row in OPERATIONS["store"][0].payloads}
+
+
+# Statuses -----------------------------------------------------------------------------------------------------
+
+
+def provoke_retrieve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    with fresh(tmp_path, deletion={"enabled": True}) as stored:
+        get, path = stored.client.get, stored.path(OPERATIONS["retrieve-instance"][1])
+        alone = {"Accept": "application/dicom; transfer-syntax=*"}
+        first = get(path, headers=alone)
+        yield first.status_code
+        yield get(path, headers=alone | {"Range": "bytes=0-9"}).status_code
+        yield get(path, headers=alone | {"If-None-Match": first.headers["etag"]}).status_code
+        yield get(f"{BASE}/studies/x").status_code
+        yield get(f"{BASE}/studies/1.2.3").status_code
+        yield get(path, headers={"Accept": "image/png"}).status_code
+        yield get(path, headers=alone | {"If-Match": '"other"'}).status_code
+        yield get(f"{path}?x={'a' * 5000}").status_code
+        yield get(path, headers=alone | {"Range": "bytes=9999999-"}).status_code
+        with monkeypatch.context() as patch:
+            patch.setattr(type(stored.client.app_state["context"].index), "instances", unavailable)
+            yield get(path).status_code
+        stored.client.delete(path)
+        yield get(path).status_code
+
+
+def unavailable(*_arguments: object, **_named: object) -> None:
+    raise Unavailable("The index is locked.", section="8.5")
+
+
+def full(*_arguments: object, **_named: object) -> None:
+    raise OutOfStorage("The disk is full.", section="8.5")
+
+
+def provoke_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edition: str = "2026") -> Iterator[int]:
+    with fresh(tmp_path, edition=edition) as stored:
+        get, path = stored.client.get, f"{BASE}/studies"
+        yield get(path).status_code
+        yield get(f"{path}?PatientID=NOBODY").status_code
+        yield get(f"{path}?limit=x").status_code
+        yield get(path, headers={"Accept": "image/png"}).status_code
+        yield get(f"{path}?x={'a' * 5000}").status_code
+        with monkeypatch.context() as patch:
+            patch.setattr(type(stored.client.app_state["context"].index), "search", unavailable)
+            yield get(path).status_code
+
+
+def provoke_search_of_2024(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    yield from provoke_search(tmp_path, monkeypatch, "2024")
+
+
+def provoke_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    dicom = {"Content-Type": "application/dicom"}
+    with fresh(tmp_path / "a", strict_accept=True, limits={"request_bytes": 1 << 17}) as stored:
+        post, file = stored.client.post, samples.sample("CT_small.dcm")
+        yield post(f"{BASE}/studies", content=file, headers=dicom).status_code
+        body, headers = samples.multipart(samples.variant("CT_small.dcm", SOPInstanceUID=generate_uid()), b"nonsense")
+        yield post(f"{BASE}/studies", content=body, headers=headers).status_code
+        yield post(f"{BASE}/studies", content=b"nonsense", headers=dicom).status_code
+        yield post(f"{BASE}/studies", content=file, headers=dicom | {"Accept": "image/png"}).status_code
+        yield post(f"{BASE}/studies/1.2.3", content=file, headers=dicom).status_code
+        yield post(f"{BASE}/studies", content=b"x" * (1 << 18), headers=dicom).status_code
+        yield post(f"{BASE}/studies", content=file, headers={"Content-Type": "text/plain"}).status_code
+        other = samples.variant("CT_small.dcm", SOPInstanceUID=generate_uid())
+        blobs = type(stored.client.app_state["context"].blobs)
+        for refusal in (full, unavailable):
+            with monkeypatch.context() as patch:
+                patch.setattr(blobs, "publish", refusal)
+                yield post(f"{BASE}/studies", content=other, headers=dicom).status_code
+
+
+def provoke_delete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    with fresh(tmp_path / "held", deletion={"enabled": True, "minimum_retention_days": 9}) as stored:
+        yield stored.client.delete(stored.path(OPERATIONS["delete-study"][1])).status_code
+    with fresh(tmp_path / "a", deletion={"enabled": True}) as stored:
+        delete, path = stored.client.delete, stored.path(OPERATIONS["delete-instance"][1])
+        yield delete(f"{path}?x=1").status_code
+        yield delete(f"{BASE}/studies/1.2.3").status_code
+        yield delete(path, headers={"If-Match": '"other"'}).status_code
+        yield delete(path).status_code
+        yield delete(path).status_code
+
+
+def provoke_capabilities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    with fresh(tmp_path) as stored:
+        yield from described(stored, "OPTIONS", f"{BASE}/")
+
+
+def provoke_describe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    with fresh(tmp_path) as stored:
+        yield from described(stored, "GET", f"{BASE}/")
+        yield from described(stored, "GET", f"{BASE}/openapi.json")
+        yield stored.client.get(f"{BASE}/?requestType=WADO").status_code
+
+
+def described(stored: Stored, method: str, path: str) -> Iterator[int]:
+    ask = stored.client.request
+    first = ask(method, path)
+    yield first.status_code
+    yield ask(method, path, headers={"If-None-Match": first.headers["etag"]}).status_code
+    yield ask(method, f"{path}?accept=*/*").status_code
+    yield ask(method, path, headers={"Accept": "image/png"}).status_code
+    yield ask(method, f"{path}?x={'a' * 5000}").status_code
+
+
+PROVOCATIONS = {
+    ("Retrieve", "2026"): provoke_retrieve,
+    ("Search", "2026"): provoke_search,
+    ("Search", "2024"): provoke_search_of_2024,
+    ("Store", "2026"): provoke_store,
+    ("Delete", "2026"): provoke_delete,
+    ("Retrieve Capabilities", "2026"): provoke_capabilities,
+    ("Describe", "2026"): provoke_describe,
+}
+TRANSACTIONS = {transaction.name: transaction for transaction, _ in OPERATIONS.values()}
+UNPROVOKED = {("Delete", 503)}
+"""The index fails in a way that cannot be arranged from outside; the mapping of `Unavailable` is tested above."""
+
+
+@pytest.mark.parametrize(("name", "edition"), PROVOCATIONS)
+def test_every_declared_status_is_sent_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, edition: str
+) -> None:
+    transaction = TRANSACTIONS[name]
+    declared = {row.code for resource in transaction.resources for row in transaction.statuses_of(resource, edition)}
+    assert set(PROVOCATIONS[name, edition](tmp_path, monkeypatch)) == declared - {
+        code for where, code in UNPROVOKED if where == name
+    }
+
+
+def test_every_transaction_is_provoked() -> None:
+    assert {name for name, _ in PROVOCATIONS} == set(TRANSACTIONS)
+
+
+def test_what_may_happen_everywhere_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with fresh(tmp_path) as stored:
+        seen = {
+            stored.client.put(f"{BASE}/studies").status_code,
+            stored.client.get(f"{BASE}/studies", headers={"X-Long": "a" * 70_000}).status_code,
+        }
+
+        def fault(*_arguments: object, **_named: object) -> None:
+            raise ValueError("a fault of ours")
+
+        monkeypatch.setattr(type(stored.client.app_state["context"].index), "search", fault)
+        seen.add(stored.client.get(f"{BASE}/studies").status_code)
+    assert seen == {row.code for row in EVERYWHERE}
+
+
+# Headers ------------------------------------------------------------------------------------------------------
+
+
+def sent_headers(stored: Stored, name: str) -> set[str]:
+    """Header fields of a few answers of a transaction."""
+    transaction = TRANSACTIONS[name]
+    found: set[str] = set()
+    for resource in transaction.resources:
+        if resource.method != "GET":
+            continue
+        for extra in ({}, {"Prefer": "count=exact"}, {"Range": "bytes=0-9"}, {"Accept-Encoding": "gzip"}):
+            for offer in resource.offers[:1] + resource.offers[-1:]:
+                accept = {"Accept": str(offer)}
+                response = stored.client.get(stored.path(resource, source_of(offer)), headers=accept | extra)
+                found |= {header.lower() for header in response.headers}
+    return found
+
+
+GENERAL_HEADERS = {"x-request-id", "accept-ranges", "content-disposition", "x-content-type-options",
+                   "content-security-policy", "transfer-encoding"}  # fmt: skip
+"""Header fields without a meaning in PS3.18, which HTTP or browsers know."""
+
+
+@pytest.mark.parametrize("name", ["Retrieve", "Search", "Describe"])
+def test_response_headers_are_declared(stored: Stored, name: str) -> None:
+    declared = {row.name.lower() for row in TRANSACTIONS[name].response_headers}
+    assert sent_headers(stored, name) - GENERAL_HEADERS <= declared
+
+
+def test_a_selection_without_switches_has_fewer_resources() -> None:
+    without = {name for name, (_, resource) in OPERATIONS.items() if Selection().has(resource)}
+    assert set(NAMES) - without == {"delete-study", "delete-series", "delete-instance"}
