@@ -35,12 +35,13 @@ check: $(STAMP) ## lint, types, import contracts, unit tests: before every commi
 	$(BIN)/ruff check src tests perf fuzz
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/unit tests/property tests/docs
+	$(BIN)/pytest -q -n auto tests/unit tests/property tests/docs
 
 test: check conformance newest fuzz ## everything that CI runs
 
 conformance: $(STAMP) ## tests by section of the standard, differential, interop, guarantees
-	$(BIN)/pytest -q tests/conformance tests/differential tests/interop tests/guarantees
+	$(BIN)/pytest -q -n auto tests/conformance tests/differential
+	$(BIN)/pytest -q tests/interop tests/guarantees
 
 newest: $(STAMP) ## unit and conformance tests on the newest Python that is installed
 ifeq ($(NEWEST),)
@@ -48,7 +49,7 @@ ifeq ($(NEWEST),)
 else
 	@test -x $(VENV)-newest/bin/python || $(NEWEST) -m venv $(VENV)-newest
 	$(VENV)-newest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
-	$(VENV)-newest/bin/python -m pytest -q tests/unit tests/conformance
+	$(VENV)-newest/bin/python -m pytest -q -n auto tests/unit tests/conformance
 endif
 
 fuzz: $(STAMP) ## malformed input against the parsers for FUZZ_SECONDS in all

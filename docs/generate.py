@@ -25,13 +25,19 @@ import typer.main
 
 import filmjacket
 from filmjacket.cli.main import app
+from filmjacket.conformance.as_markdown import as_markdown
+from filmjacket.conformance.editions import differences_page
+from filmjacket.conformance.register import operations
+from filmjacket.conformance.search_attributes import REQUIRED_KEYS
+from filmjacket.conformance.statement import conformance_statement
+from filmjacket.conformance.store_reasons import CONDITIONS
 from filmjacket.dicom import dictionary, inflate, inline_rule, limits, transfer_syntaxes
 from filmjacket.dicom.levels import Level
 from filmjacket.errors import FilmjacketError, NotAcceptable
 from filmjacket.http import routes
 from filmjacket.index.search_sql import condition_of
 from filmjacket.services.studies.store import ACCEPTED_CODINGS, ACCEPTED_PAYLOADS
-from filmjacket.settings import reference_page
+from filmjacket.settings import Settings, reference_page
 from filmjacket.web import negotiate, status
 from filmjacket.web.accept import parse_accept
 from filmjacket.web.query import parse_search
@@ -60,6 +66,8 @@ def pages() -> dict[str, str]:
         "reference/transfer-syntaxes.md": transfer_syntaxes_page,
         "reference/media-types.md": media_types_page,
         "reference/limits.md": limits_page,
+        "reference/editions.md": differences_page,
+        "reference/conformance-statement.md": conformance_page,
         "where-is.md": where_is_page,
     }
     return {path: MADE + make().rstrip("\n") + "\n" for path, make in makers.items()}
@@ -138,8 +146,16 @@ def command_line_page() -> str:
     """Every command with its arguments and options."""
     group = typer.main.get_group(app)
     parts = [COMMAND_LINE_INTRO]
-    parts += (_command(f"filmjacket {name}", command) for name, command in sorted(group.commands.items()))
+    parts += (_command(name, command) for name, command in commands(group, "filmjacket"))
     return "\n".join(parts)
+
+
+def commands(group: click.Group, above: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command with its full name, those of groups after their group."""
+    for name, command in sorted(group.commands.items()):
+        yield f"{above} {name}", command
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{above} {name}")
 
 
 def _command(name: str, command: click.Command) -> str:
@@ -159,25 +175,6 @@ def _parameter(parameter: click.Parameter) -> tuple[str, str, str]:
 
 # -- routes ------------------------------------------------------------------------------------------------
 
-ROUTES = {
-    "search-studies": "search for studies",
-    "search-study-series": "search for series of a study",
-    "search-study-instances": "search for instances of a study",
-    "search-series": "search for series everywhere",
-    "search-series-instances": "search for instances of a series",
-    "search-instances": "search for instances everywhere",
-    "store": "store instances",
-    "store-study": "store instances, all of one study",
-    "retrieve-study": "all instances of a study",
-    "retrieve-series": "all instances of a series",
-    "retrieve-instance": "one instance",
-    "study-metadata": "metadata of a study",
-    "series-metadata": "metadata of a series",
-    "instance-metadata": "metadata of an instance",
-    "frames": "frames by number, 1-based, comma-separated",
-    "bulk-data": "the value behind a BulkDataURI",
-}
-
 HEALTH = {
     "/healthz": "ready: index and blob store answer, else 503 with what does not",
     "/healthz/ready": "the same",
@@ -187,8 +184,9 @@ HEALTH = {
 ROUTES_INTRO = """# Resources
 
 Paths of the services begin with the setting `base_path`, `/dicom-web` by default. Wherever there is GET there is HEAD.
-Another method is answered with 405 and `Allow`. OPTIONS is reserved for Retrieve Capabilities (PS3.18 8.9), which is
-not there yet: 501. Sections are those of PS3.18; the name is what the access log says.
+Another method is answered with 405 and `Allow`. OPTIONS describes a resource and what is below it (PS3.18 8.9). M is
+mandatory and O optional by PS3.18, which has no extensions. Sections are those of PS3.18; the name is what the access
+log says.
 
 """
 
@@ -196,16 +194,21 @@ not there yet: 501. Sections are those of PS3.18; the name is what the access lo
 def routes_page() -> str:
     """Every resource with its section."""
     rows = [
-        (row.method, code(f"/dicom-web{row.template}"), ROUTES[row.name], row.section, code(row.name))
-        for row in routes.STUDIES_SERVICE
+        (row.method, code(f"/dicom-web{row.template}"), *_described(row.name), row.section, code(row.name))
+        for row in (*routes.STUDIES_SERVICE, *routes.DESCRIPTIONS)
     ]
     health = [route.path for route in routes.routes("/dicom-web") if not route.path.startswith("/dicom-web")]
     return (
         ROUTES_INTRO
-        + table(("method", "path", "what", "section", "name"), rows)
+        + table(("method", "path", "what", "obligation", "section", "name"), rows)
         + "\n## Health\n\n"
         + table(("method", "path", "what"), (("GET", code(path), HEALTH[path]) for path in sorted(health)))
     )
+
+
+def _described(name: str) -> tuple[str, str]:
+    _, resource = operations()[name]
+    return resource.summary, str(resource.obligation)
 
 
 # -- errors ------------------------------------------------------------------------------------------------
@@ -290,20 +293,6 @@ def _problems() -> Iterator[tuple[int, str, str]]:
 
 # -- store reasons -----------------------------------------------------------------------------------------
 
-REASONS = {
-    "PROCESSING_FAILURE": "something else went wrong",
-    "DUPLICATE_SOP_INSTANCE": "the SOP Instance UID is stored with other content, and `duplicates` is `reject`",
-    "SOP_CLASS_NOT_SUPPORTED": "a DICOMDIR, or an instance that belongs to no patient",
-    "OUT_OF_RESOURCES": "the instance is larger than `limits.part_bytes`",
-    "DATA_SET_DOES_NOT_MATCH": "one of the four UIDs that identify an instance is missing or is no UID",
-    "STUDY_INSTANCE_UID_MISMATCH": "the instance belongs to another study than the target URI",
-    "CANNOT_UNDERSTAND": "not readable as DICOM: truncated, damaged, over a [limit](limits.md), another media type",
-    "TRANSFER_SYNTAX_NOT_SUPPORTED": "the transfer syntax is not in [the registry](transfer-syntaxes.md)",
-    "COERCION_OF_DATA_ELEMENTS": "attributes were changed",
-    "ELEMENTS_DISCARDED": "the SOP Instance UID is stored with other content, which was kept (`duplicates` is `keep`)",
-    "DATA_SET_DOES_NOT_MATCH_WARNING": "stored as it came, though something in it is against the standard",
-}
-
 STORE_INTRO = """# Store reasons
 
 What became of each instance is said in the Store Instances Response (PS3.18 Annex I). An instance that was stored is
@@ -334,7 +323,7 @@ def store_reasons_page() -> str:
         found = re.match(r"(\w+): Final = 0x(\w{4})", line)
         if found:
             name, number = found.groups()
-            meaning = REASONS[name] if name in used else f"{REASONS[name]} (not sent by this version)"
+            meaning = CONDITIONS[name] if name in used else f"{CONDITIONS[name]} (Not sent by this version)"
             groups[kind].append((f"{number.upper()}H", str(int(number, 16)), code(name), meaning))
     return STORE_INTRO + "".join(
         f"\n## {kind} reasons\n\n" + table(("code", "decimal", "name", "when"), rows) for kind, rows in groups.items()
@@ -351,18 +340,6 @@ def _names_used(folder: Path) -> set[str]:
 
 # -- search keys -------------------------------------------------------------------------------------------
 
-REQUIRED_KEYS = {
-    Level.STUDY: (
-        "StudyDate", "StudyTime", "AccessionNumber", "ModalitiesInStudy", "ReferringPhysicianName", "PatientName",
-        "PatientID", "StudyInstanceUID", "StudyID",
-    ),
-    Level.SERIES: (
-        "Modality", "SeriesInstanceUID", "SeriesNumber", "PerformedProcedureStepStartDate",
-        "PerformedProcedureStepStartTime", "RequestAttributesSequence.ScheduledProcedureStepID",
-        "RequestAttributesSequence.RequestedProcedureID",
-    ),
-    Level.INSTANCE: ("SOPClassUID", "SOPInstanceUID", "InstanceNumber"),
-}  # fmt: skip
 FURTHER_KEYS = ("StudyDescription", "SeriesDescription", "BodyPartExamined", "PatientBirthDate")
 SAMPLES = {"DA": "20260101-", "TM": "10-", "UI": "1.2", "IS": "1"}
 
@@ -513,6 +490,14 @@ def _constants(module: ModuleType) -> Iterator[tuple[str, str, str]]:
             name = node.targets[0].id
             value: int = getattr(module, name)
             yield code(name), f"{value:,}", " ".join(str(following.value.value).split())
+
+
+# -- conformance statement ---------------------------------------------------------------------------------
+
+
+def conformance_page() -> str:
+    """The DICOM Conformance Statement with default settings."""
+    return as_markdown(conformance_statement(Settings(), date="with every release"))
 
 
 # -- where is ----------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ The only place that knows every concrete class.
 from __future__ import annotations
 
 import gc
+import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,7 +27,11 @@ from filmjacket.http.routes import routes
 from filmjacket.index import open_index
 from filmjacket.logs import configure_logging
 from filmjacket.offload import Lanes
+from filmjacket.pixels.volume_cache import VolumeCache
+from filmjacket.pixels.wall import CodecWall
 from filmjacket.services.studies.ingest import Ingest
+from filmjacket.services.studies.rendered_cache import RenderedCache
+from filmjacket.services.studies.studio import Studio
 from filmjacket.settings import load_settings
 
 if TYPE_CHECKING:
@@ -67,6 +72,18 @@ def open_archive(settings: Settings) -> Archive:
     return Archive(index, blobs, Ingest(index, blobs, settings.duplicates, settings.deletion.rules))
 
 
+def open_wall(settings: Settings) -> CodecWall:
+    """The wall that codecs run behind; no worker is started before there is work."""
+    codecs = settings.codecs
+    return CodecWall(
+        workers=codecs.workers or os.cpu_count() or 1,
+        seconds=codecs.seconds,
+        memory_bytes=codecs.memory_bytes,
+        cache_bytes=codecs.cache_bytes,
+        isolation=codecs.isolation,
+    )
+
+
 def tune_garbage_collection() -> None:
     """Look for cycles rarely: data sets are trees of containers, freed by their counts alone.
 
@@ -85,11 +102,23 @@ def create_app(settings: Settings) -> ASGIApp:
         archive = open_archive(settings)
         warm_up()
         tune_garbage_collection()
-        lanes = Lanes(db=settings.lanes.db, disk=settings.lanes.disk)
+        lanes = Lanes(
+            db=settings.lanes.db, disk=settings.lanes.disk, cpu=settings.lanes.cpu or os.cpu_count() or 1
+        )
+        wall = open_wall(settings)
+        volumes = VolumeCache(
+            maximum_bytes=settings.volumes.maximum_bytes, cache_bytes=settings.volumes.cache_bytes
+        )
         try:
             delivery = Delivery(CodedAnswers(settings.coded_answers_bytes), settings.cache_seconds)
-            yield {"context": Context(settings, archive.index, archive.blobs, archive.ingest, lanes, delivery)}
+            studio = Studio(archive.index, archive.blobs, wall, RenderedCache(settings.rendered_bytes))
+            yield {
+                "context": Context(
+                    settings, archive.index, archive.blobs, archive.ingest, lanes, delivery, wall, volumes, studio
+                )
+            }
         finally:
+            wall.close()
             archive.close()
 
     app = Starlette(

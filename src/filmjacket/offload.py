@@ -13,18 +13,22 @@ import anyio
 from anyio.to_thread import run_sync
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+    from typing import Any
+
+    Lane = Callable[..., Coroutine[Any, Any, Any]]
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
 
 
 class Lanes:
-    """Bounded threads: `db` for searches, `disk` for everything that reads or writes stored files."""
+    """Bounded threads: `db` for searches, `disk` for what reads or writes stored files, `cpu` for what makes pictures."""
 
-    def __init__(self, *, db: int, disk: int) -> None:
+    def __init__(self, *, db: int, disk: int, cpu: int = 2) -> None:
         self._db = anyio.CapacityLimiter(db)
         self._disk = anyio.CapacityLimiter(disk)
+        self._cpu = anyio.CapacityLimiter(cpu)
 
     async def db(self, function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
         """Run a unit of work on the index."""
@@ -34,13 +38,20 @@ class Lanes:
         """Run work on stored files."""
         return await run_sync(function, *arguments, limiter=self._disk)
 
-    async def stream(self, chunks: Iterator[bytes]) -> AsyncGenerator[bytes]:
+    async def cpu(self, function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
+        """Run work that keeps a processor busy."""
+        return await run_sync(function, *arguments, limiter=self._cpu)
+
+    async def stream(self, chunks: Iterator[bytes], *, cpu: bool = False) -> AsyncGenerator[bytes]:
         """The chunks of a blocking iterator, read in the `disk` lane one ahead of what has been consumed.
+
+        With `cpu` they are made rather than read, in that lane.
 
         However the stream ends, the iterator is closed once its last read is over. A consumer that may stop
         early should use `contextlib.aclosing`, otherwise closing waits for the garbage collector.
         """
-        ahead = self._read(chunks)
+        lane = self.cpu if cpu else self.disk
+        ahead = _read(lane, chunks)
         try:
             while True:
                 # `wait` leaves the task alone when this stream is cancelled: the thread behind it cannot be
@@ -49,15 +60,16 @@ class Lanes:
                 chunk = ahead.result()
                 if chunk is None:
                     return
-                ahead = self._read(chunks)
+                ahead = _read(lane, chunks)
                 yield chunk
         finally:
             with anyio.CancelScope(shield=True):
                 await asyncio.gather(ahead, return_exceptions=True)
-                await self.disk(_close, chunks)
+                await lane(_close, chunks)
 
-    def _read(self, chunks: Iterator[bytes]) -> asyncio.Task[bytes | None]:
-        return asyncio.create_task(self.disk(_next, chunks))
+
+def _read(lane: Lane, chunks: Iterator[bytes]) -> asyncio.Task[bytes | None]:
+    return asyncio.create_task(lane(_next, chunks))
 
 
 def _next(chunks: Iterator[bytes]) -> bytes | None:

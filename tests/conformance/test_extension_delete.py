@@ -214,8 +214,8 @@ def test_what_is_deleted_can_be_stored_again(deletable: Callable[..., Deletable]
     assert len(list((made.settings.data / "blobs").rglob("*.dcm"))) == 1
 
 
-def test_switched_off_by_default(make_client: Callable[..., TestClient]) -> None:
-    client = make_client()
+def test_can_be_switched_off(make_client: Callable[..., TestClient]) -> None:
+    client = make_client(deletion={"enabled": False})
     for path, allowed in (
         ("/studies/1.2", "GET, HEAD, OPTIONS, POST"),
         ("/studies/1.2/series/1.3", "GET, HEAD, OPTIONS"),

@@ -13,7 +13,7 @@ import typer.main
 
 from filmjacket.cli.main import app
 from filmjacket.dicom import inflate, inline_rule, limits
-from filmjacket.http.routes import STUDIES_SERVICE
+from filmjacket.http.routes import DESCRIPTIONS, STUDIES_SERVICE
 from filmjacket.settings import describe_settings
 
 ROOT = Path(__file__).parents[2]
@@ -48,18 +48,19 @@ def test_setting_is_documented(row):
     assert len(row.description) > 20
 
 
-@pytest.mark.parametrize("name", typer.main.get_group(app).commands)
+COMMANDS = dict(generate.commands(typer.main.get_group(app), "filmjacket"))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_command_is_documented_with_an_example(name):
-    text = page("reference/command-line.md")
-    section = text.split(f"## filmjacket {name}\n", 1)[1].split("\n## ")[0]
-    command = typer.main.get_group(app).commands[name]
-    assert f"Example: `filmjacket {name}" in section
-    for parameter in command.params:
+    section = page("reference/command-line.md").split(f"## {name}\n", 1)[1].split("\n## ")[0]
+    assert f"Example: `{name}" in section or hasattr(COMMANDS[name], "commands")
+    for parameter in COMMANDS[name].params:
         for option in parameter.opts if parameter.param_type_name == "option" else [parameter.metavar]:
             assert f"`{option}`" in section
 
 
-@pytest.mark.parametrize("row", STUDIES_SERVICE, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", STUDIES_SERVICE + DESCRIPTIONS, ids=lambda row: row.name)
 def test_route_is_documented(row):
     assert f"| {row.method} | `/dicom-web{row.template}` |" in page("reference/routes.md")
 

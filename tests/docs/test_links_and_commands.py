@@ -88,7 +88,10 @@ def test_command_exists(page, command):
     if words[1].startswith("-"):
         assert words[1] == "--version"
         return
-    known = {option for parameter in GROUP.commands[words[1]].params for option in parameter.opts}
+    command = GROUP.commands[words[1]]
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(2)]
+    known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in words[2:] if word.startswith("-")} <= known
 
 

@@ -94,6 +94,52 @@ EMPTYVALUEMATCHING: Final = Parameter(
 MULTIPLEVALUEMATCHING: Final = Parameter(
     "multiplevaluematching", "true, false", "8.3.4.6", BOOLEAN_SCHEMA, ("true", "false"), ("yes", "")
 )
+ANNOTATION: Final = Parameter(
+    "annotation",
+    "Comma list of keywords: patient, technique",
+    "8.3.5.1.1",
+    {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_-]*(,[A-Za-z][A-Za-z0-9_-]*)*$"},
+    ("patient", "patient,technique"),
+    ("", "patient,", "1"),
+    comment="Other keywords are ignored, and named in a Warning.",
+)
+QUALITY: Final = Parameter(
+    "quality",
+    "Whole number from 1 to 100",
+    "8.3.5.1.2",
+    {"type": "integer", "minimum": 1, "maximum": 100},
+    ("1", "75", "100"),
+    ("0", "101", "1.5", ""),
+    comment="Of types that lose something; PNG and GIF do not use it.",
+)
+VIEWPORT: Final = Parameter(
+    "viewport",
+    "Width and height of the viewport; x, y, width and height of the region to show, negative sizes flip",
+    "8.3.5.1.3",
+    {"type": "string"},
+    ("64,64", "64,64,0,0,-16,16", "64,64,,,16,16"),
+    ("100", "100,100,", "0,100", "a,b"),
+    comment="Up to 8192 each way and 8192 x 4320 pixels in all.",
+)
+WINDOW: Final = Parameter(
+    "window",
+    "Center, width, and linear, linear-exact or sigmoid",
+    "8.3.5.1.4",
+    {"type": "string"},
+    ("40,400,linear", "40.5,400,linear-exact", "40,400,sigmoid"),
+    ("40,400", "40,400,LINEAR", "40,0,linear", ""),
+    comment="Of grey scale images; colour has no window.",
+)
+ICCPROFILE: Final = Parameter(
+    "iccprofile",
+    "no, yes, srgb, adobergb, rommrgb",
+    "8.3.5.1.5",
+    {"type": "string", "enum": ["no", "yes", "srgb", "adobergb", "rommrgb"]},
+    ("no", "yes", "srgb", "adobergb", "rommrgb"),
+    ("sRGB", "", "yes,no"),
+    Obligation.OPTIONAL,
+    comment="GIF, JPEG XL and video take only no.",
+)
 ATTRIBUTE: Final = Parameter(
     "{attribute}",
     "Value by the matching rules of its VR",

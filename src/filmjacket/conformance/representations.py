@@ -10,6 +10,7 @@ from filmjacket.errors import NotAcceptable
 from filmjacket.web.accept import parse_accept
 from filmjacket.web.media_types import written
 from filmjacket.web.negotiate_bulk import choose_bulk, choose_frames
+from filmjacket.web.negotiate_rendered import Category, rendered_offers
 from filmjacket.web.offers import Offer
 from filmjacket.web.problem_document import HTML, PROBLEM_JSON, PROBLEM_XML
 
@@ -35,6 +36,17 @@ def bulk_offers() -> tuple[Offer, ...]:
 def collection_offers() -> tuple[Offer, ...]:
     """As `bulk_offers`, of collections: always multipart."""
     return tuple(offer for offer in bulk_offers() if offer.multipart)
+
+
+def rendered_frame_offers() -> tuple[Offer, ...]:
+    """Every rendered media type of frames (Table 8.7.4-1)."""
+    return rendered_offers(Category.SINGLE_FRAME, alone=True)
+
+
+def rendered_instance_offers() -> tuple[Offer, ...]:
+    """Every rendered media type of instances, whatever their category."""
+    categories = (Category.SINGLE_FRAME, Category.MULTI_FRAME)
+    return tuple(dict.fromkeys(offer for category in categories for offer in rendered_offers(category, alone=True)))
 
 
 def _offers(*, frames: bool) -> Iterator[Offer]:

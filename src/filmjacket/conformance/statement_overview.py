@@ -74,7 +74,7 @@ def _sop_classes() -> Section:
                 ("SOP Class Name", "SOP Class UID", "Transfer Syntax Set", "Web UA", "Web OS", "Create", "Display",
                  "Process", "Archive"),
                 rows,
-                (0.27, 0.23, 0.08, 0.05, 0.05, 0.075, 0.08, 0.085, 0.08),
+                (0.29, 0.25, 0.075, 0.045, 0.045, 0.068, 0.073, 0.08, 0.074),
             ),
         ),
     )  # fmt: skip

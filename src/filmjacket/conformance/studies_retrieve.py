@@ -6,7 +6,13 @@ from typing import Final
 
 from filmjacket.conformance import parameters as p
 from filmjacket.conformance.declarations import Obligation, Resource, Status, Transaction
-from filmjacket.conformance.representations import bulk_offers, collection_offers, frame_offers
+from filmjacket.conformance.representations import (
+    bulk_offers,
+    collection_offers,
+    frame_offers,
+    rendered_frame_offers,
+    rendered_instance_offers,
+)
 from filmjacket.web import negotiate
 
 STUDY: Final = "/studies/{study}"
@@ -17,6 +23,7 @@ _RETRIEVE = "conformance/test_s10_4_retrieve_instances.py"
 _METADATA = "conformance/test_s10_4_metadata.py"
 _BULK = "conformance/test_s10_4_bulkdata.py"
 _METADATA_PARAMETERS = (p.ACCEPT, p.CHARSET, p.METADATA_INCLUDEFIELD)
+_RENDERED_PARAMETERS = (p.ACCEPT, p.ANNOTATION, p.QUALITY, p.VIEWPORT, p.WINDOW, p.ICCPROFILE)
 
 RETRIEVE: Final = Transaction(
     "Retrieve",
@@ -45,6 +52,17 @@ RETRIEVE: Final = Transaction(
             for name, words in (("bulkdata", "Every bulk value"), ("pixeldata", "The pixel data"))
             for level, article, template in (("study", "a", STUDY), ("series", "a", SERIES),
                                              ("instance", "an", INSTANCE))
+        ),
+        *(
+            Resource(f"rendered-{level}", "GET", f"{template}/rendered", text, parameters=_RENDERED_PARAMETERS,
+                     offers=rendered_frame_offers() if level == "frames" else rendered_instance_offers(),
+                     tests="conformance/test_s10_4_rendered.py")
+            for level, template, text in (
+                ("study", STUDY, "Pictures of a study"),
+                ("series", SERIES, "Pictures of a series"),
+                ("instance", INSTANCE, "The picture of an instance, or those of its frames"),
+                ("frames", INSTANCE + "/frames/{frames}", "Pictures of frames"),
+            )
         ),
     ),
     (p.H_ACCEPT, p.H_ACCEPT_CHARSET, p.H_ACCEPT_ENCODING, p.H_IF_NONE_MATCH, p.H_IF_MATCH, p.H_RANGE, p.H_IF_RANGE),

@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     from filmjacket.archive.ports import Blobs, Index
     from filmjacket.http.responses import Delivery
     from filmjacket.offload import Lanes
+    from filmjacket.pixels.volume_cache import VolumeCache
+    from filmjacket.pixels.wall import CodecWall
     from filmjacket.services.studies.ingest import Ingest
+    from filmjacket.services.studies.studio import Studio
     from filmjacket.settings import Settings
 
 
@@ -23,3 +26,6 @@ class Context:
     ingest: Ingest
     lanes: Lanes
     delivery: Delivery
+    wall: CodecWall
+    volumes: VolumeCache
+    studio: Studio

@@ -221,9 +221,10 @@ async def start_download(lanes: Lanes, request: Request, function: Callable[[], 
 class DownloadResponse(Response):
     """Sends a begun download; an error after the first byte aborts the connection (never a short body)."""
 
-    def __init__(self, begun: Begun, lanes: Lanes) -> None:
+    def __init__(self, begun: Begun, lanes: Lanes, *, cpu: bool = False) -> None:
         self._begun = begun
         self._lanes = lanes
+        self._cpu = cpu
         self.status_code = int(begun.status)
         self.media_type = None
         self.background = None
@@ -245,7 +246,7 @@ class DownloadResponse(Response):
 
     async def _send_rest(self, rest: Iterator[bytes], send: Send) -> None:
         try:
-            async with aclosing(self._lanes.stream(rest)) as chunks:
+            async with aclosing(self._lanes.stream(rest, cpu=self._cpu)) as chunks:
                 async for chunk in chunks:
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
         except Exception:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
-from filmjacket.http import capabilities, health, removal, studies
+from filmjacket.http import capabilities, health, removal, rendered, studies, volumes
 from filmjacket.web.query import Level
+from filmjacket.web.volume_rendering import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 STUDY = "/studies/{study}"
 SERIES = STUDY + "/series/{series}"
 INSTANCE = SERIES + "/instances/{instance}"
+
+
+_ANY_CASE = re.compile(r"(?<=/)rendered(?:mpr|3d)(?=\$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,25 @@ STUDIES_SERVICE = (
     Row("GET", STUDY + "/pixeldata", studies.pixel_data, "10.4", "study-pixeldata"),
     Row("GET", SERIES + "/pixeldata", studies.pixel_data, "10.4", "series-pixeldata"),
     Row("GET", INSTANCE + "/pixeldata", studies.pixel_data, "10.4", "instance-pixeldata"),
+    Row("GET", STUDY + "/rendered", rendered.rendered, "10.4", "rendered-study"),
+    Row("GET", SERIES + "/rendered", rendered.rendered, "10.4", "rendered-series"),
+    Row("GET", INSTANCE + "/rendered", rendered.rendered, "10.4", "rendered-instance"),
+    Row("GET", INSTANCE + "/frames/{frames}/rendered", rendered.rendered_frames, "10.4", "rendered-frames"),
+)
+
+VOLUMES = (
+    # The template that Table 10.4.1.8-1 prints; it must be in front of series, whose UID it can never be.
+    Row("GET", STUDY + "/series/rendered3d", volumes.rendering(Operation.THREE_D), "10.4", "study-rendered3d-as-printed"),
+    *(
+        Row("GET", f"{template}/{name}", volumes.rendering(operation), "10.4", f"{level}-{name}")
+        for name, operation in (("renderedmpr", Operation.MPR), ("rendered3d", Operation.THREE_D))
+        for level, template in (
+            ("study", STUDY),
+            ("series", SERIES),
+            ("instance", INSTANCE),
+            ("frames", INSTANCE + "/frames/{frames}"),
+        )
+    ),
 )
 
 DESCRIPTIONS = (
@@ -67,7 +91,7 @@ DESCRIPTIONS = (
     Row("GET", "/openapi.json", capabilities.openapi, "8.9", "openapi"),
 )
 
-TABLE = (*STUDIES_SERVICE, *DESCRIPTIONS)
+TABLE = (*VOLUMES, *STUDIES_SERVICE, *DESCRIPTIONS)
 """Every row. Each is declared in `filmjacket.conformance` under its name, and OPTIONS on its template says so."""
 
 
@@ -77,7 +101,7 @@ def routes(base_path: str) -> list[Route]:
     for row in TABLE:
         templates.setdefault(row.template, {})[row.method] = row
     table = [
-        Route(path, _by_method(template, rows), methods=[*rows, "OPTIONS"])
+        _route(path, _by_method(template, rows), methods=[*rows, "OPTIONS"])
         for template, rows in templates.items()
         for path in _paths(base_path, template)
     ]
@@ -87,6 +111,13 @@ def routes(base_path: str) -> list[Route]:
         Route("/healthz/live", health.live, methods=["GET"]),
         Route("/healthz/ready", health.ready, methods=["GET"]),
     ]
+
+
+def _route(path: str, endpoint: Endpoint, methods: list[str]) -> Route:
+    """A route; the last segments of volumes are found in any case: the standard has them in three."""
+    route = Route(path, endpoint, methods=methods)
+    route.path_regex = re.compile(_ANY_CASE.sub(r"(?i:\g<0>)", route.path_regex.pattern))
+    return route
 
 
 def _paths(base_path: str, template: str) -> list[str]:

@@ -20,7 +20,7 @@ from filmjacket.index.presentation import Presentation
 from filmjacket.index.search_catalog import modality_sets, read_catalog
 from filmjacket.index.search_declared import declared_conditions
 from filmjacket.index.search_sql import NOTHING, Condition, Known, Term, condition_of
-from filmjacket.index.search_statements import ANY_ODD, Odd, SearchShape, candidates, count, page, probe
+from filmjacket.index.search_statements import ANY_ODD, Odd, SearchShape, candidates, count, page, probe, scanning
 from filmjacket.index.search_verification import Verification
 from filmjacket.index.unit import run
 
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 _BATCH = 200
 # A condition that more rows satisfy is no help: sorting them costs more than walking in order until a page is full.
-_MANY = 5_000
+_MANY = 20_000
+# Nor is one that so many times more rows satisfy than the most selective one.
+_TIMES_THE_FEWEST = 8
 # More of what is in odd studies than this is not looked at one by one before the page is made.
 _MOST_ODD = 1_000
 
@@ -58,7 +60,10 @@ def search(connection: Connection, query: SearchQuery, maximum_results: int) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
+    """Statements for the page and for counting, which have the same values, and whether they decide exactly."""
+
     shape: SearchShape
+    counted: SearchShape
     parameters: dict[str, Any]
     exact: bool
 
@@ -79,20 +84,29 @@ def _plan(connection: Connection, query: SearchQuery) -> _Plan:
         )
         if uid is not None
     }
-    if not path and not any(condition.unique for condition in found):
-        found = [_weighed(connection, condition, query.level) for condition in found]
-    terms = [condition.term for condition in found]
+    weighed, few = found, True
+    if found and not path and not any(condition.unique for condition in found):
+        weighed, few = _weighed(connection, found, query.level)
+    terms = [condition.term for condition in weighed]
     # Without keys nothing but UIDs of the path decides, which every column holds faithfully.
     odd = bool(query.keys) and bool(run(connection, ANY_ODD, {}))
     shape = SearchShape(
         level=query.level,
         path=tuple(path),
         conditions=tuple(term.shape for term in terms),
-        joined=frozenset(condition.level for condition in found),
+        joined=frozenset(condition.level for condition in weighed),
         odd=Odd.LET_THROUGH if odd else Odd.PLAIN,
         documents=False,
     )
-    return _Plan(shape, path | _bound(terms), exact)
+    counted = shape
+    if not few:
+        # Nothing but an index is read to count, and all of it: no order is needed, and no row.
+        counted = replace(
+            shape,
+            conditions=tuple(scanning(condition.term.shape) for condition in found),
+            joined=frozenset(condition.level for condition in found),
+        )
+    return _Plan(shape, counted, path | _bound(terms), exact)
 
 
 def _bound(terms: Sequence[Term]) -> dict[str, Any]:
@@ -100,20 +114,33 @@ def _bound(terms: Sequence[Term]) -> dict[str, Any]:
     return {f"p{number}": value for number, value in enumerate(values)}
 
 
-def _weighed(connection: Connection, condition: Condition, level: Level) -> Condition:
-    """Tell the planner what it cannot know: whether few rows satisfy a condition.
+def _weighed(connection: Connection, conditions: list[Condition], level: Level) -> tuple[list[Condition], bool]:
+    """Tell the planner what it cannot know, and return whether some condition is satisfied by few rows.
 
-    If so, they come first, also where they are of a table above. If not, no index is used for the condition.
+    Those come first, also where they are of a table above. For the others no index is used: then results come in
+    their order until the page is full.
     """
+    counts = [_counted(connection, condition) for condition in conditions]
+    fewest = min((number for number in counts if number is not None), default=0)
+    weighed: list[Condition] = []
+    for condition, number in zip(conditions, counts, strict=True):
+        made = condition
+        if number is not None and number <= _MANY and condition.level is not level:
+            shape = ("some-above", level, condition.level, condition.term.shape)
+            made = Condition(replace(condition.term, shape=shape), level)
+        if number is not None and (number > _TIMES_THE_FEWEST * (fewest + 10) or (number > _MANY and not made.ordered)):
+            made = replace(made, term=replace(made.term, shape=("unindexed", made.term.shape)))
+        weighed.append(made)
+    return weighed, fewest <= _MANY
+
+
+def _counted(connection: Connection, condition: Condition) -> int | None:
+    """Return how many rows of its table satisfy a condition, counted up to too many; None when it has no values."""
     term = condition.term
     if not term.values:
-        return condition
+        return None
     parameters = _bound([term]) | {"most": _MANY + 1}
-    if run(connection, probe(condition.level, term.shape), parameters)[0].matches > _MANY:
-        return replace(condition, term=replace(term, shape=("unindexed", term.shape)))
-    if condition.level is level:
-        return condition
-    return Condition(replace(term, shape=("some-above", level, condition.level, term.shape)), level)
+    return run(connection, probe(condition.level, term.shape), parameters)[0].matches
 
 
 def _settle_odd(connection: Connection, query: SearchQuery, plan: _Plan, documents: Documents) -> _Plan:
@@ -130,7 +157,8 @@ def _settle_odd(connection: Connection, query: SearchQuery, plan: _Plan, documen
     checked = Verification(query, documents, exact=False)
     # A list cannot be empty, and no UID is.
     kept = [uid for row, uid in zip(rows, uids, strict=True) if checked.holds(row)] or [""]
-    return _Plan(replace(plan.shape, odd=Odd.KEPT), plan.parameters | {"kept": kept}, exact=True)
+    settled = plan.parameters | {"kept": kept}
+    return _Plan(replace(plan.shape, odd=Odd.KEPT), replace(plan.counted, odd=Odd.KEPT), settled, exact=True)
 
 
 _OWN_UID = {Level.STUDY: "study_uid", Level.SERIES: "series_uid", Level.INSTANCE: "sop_uid"}
@@ -144,7 +172,7 @@ def _page(connection: Connection, plan: _Plan, query: SearchQuery, limit: int) -
     rows = run(connection, page(plan.shape), plan.parameters | paging)
     # A page that begins behind the last match does not tell how many there are.
     if len(rows) > limit or (query.count and query.offset and not rows):
-        return rows[:limit], run(connection, count(plan.shape), plan.parameters)[0].matches
+        return rows[:limit], run(connection, count(plan.counted), plan.parameters)[0].matches
     return rows, query.offset + len(rows)
 
 

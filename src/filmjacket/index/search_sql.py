@@ -22,6 +22,7 @@ from filmjacket.web.matching import MatchKey, MatchKind, matches
 from filmjacket.web.person_names import key_words, sound_of_key
 from filmjacket.web.search_tables import (
     MODALITIES_IN_STUDY,
+    MODALITY,
     NUMBER_OF_SERIES_RELATED_INSTANCES,
     NUMBER_OF_STUDY_RELATED_INSTANCES,
     NUMBER_OF_STUDY_RELATED_SERIES,
@@ -56,12 +57,14 @@ class Term:
 class Condition:
     """What SQL can say about a key; `level` is that of the table it looks into.
 
-    `unique`: it names entities by their UIDs, so that few rows are left whatever else is asked.
+    `unique`: it names entities by their UIDs, so that few rows are left whatever else is asked. `ordered`: the
+    index for it has its rows in the order of results.
     """
 
     term: Term
     level: Level
     unique: bool = False
+    ordered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ _PROMOTED: dict[str, _Promoted] = {
     "00200010": _promoted(Level.STUDY, _Form.TEXT, "study_id"),
     NUMBER_OF_STUDY_RELATED_SERIES: _promoted(Level.STUDY, _Form.NUMBER, "series_count"),
     NUMBER_OF_STUDY_RELATED_INSTANCES: _promoted(Level.STUDY, _Form.NUMBER, "instance_count"),
-    "00080060": _promoted(Level.SERIES, _Form.TEXT, "modality"),
+    MODALITY: _promoted(Level.SERIES, _Form.TEXT, "modality"),
     "00200011": _promoted(Level.SERIES, _Form.NUMBER, "series_number"),
     "00400244": _promoted(Level.SERIES, _Form.MOMENT, "procedure_step_date"),
     "00400245": _promoted(Level.SERIES, _Form.MOMENT, "procedure_step_time"),
@@ -113,6 +116,7 @@ _PROMOTED: dict[str, _Promoted] = {
     "00080016": _promoted(Level.INSTANCE, _Form.TEXT, "sop_class_uid"),
     "00200013": _promoted(Level.INSTANCE, _Form.NUMBER, "instance_number"),
 }
+_ORDERED = frozenset({("00080020", Level.STUDY), (MODALITY, Level.SERIES)})
 _REQUEST_COLUMNS = {
     "00400009": "request_attributes.scheduled_procedure_step_id",
     "00401001": "request_attributes.requested_procedure_id",
@@ -134,7 +138,9 @@ def condition_of(key: MatchKey, level: Level, known: Known) -> Condition | None:
         return None
     if key.kind is MatchKind.FUZZY and not known.has_name_words:
         return None
-    return Condition(_promoted_term(key, promoted), promoted.level)
+    # Studies are ordered by date; the index on Modality continues with what series are ordered by.
+    ordered = (key.tag, level) in _ORDERED and key.kind not in {MatchKind.ANY_OF, MatchKind.WILDCARD}
+    return Condition(_promoted_term(key, promoted), promoted.level, ordered=ordered)
 
 
 def _promoted_term(key: MatchKey, promoted: _Promoted) -> Term:

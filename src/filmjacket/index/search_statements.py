@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = {Level.STUDY: STUDY_COLUMNS, Level.SERIES: SERIES_COLUMNS, Level.INSTANCE: INSTANCE_COLUMNS}
 _TABLES: dict[Level, Table] = {Level.STUDY: studies, Level.SERIES: series, Level.INSTANCE: instances}
+_STUDIES_ALONE = frozenset({Level.STUDY})
 _OWN_UID = {Level.STUDY: "study_uid", Level.SERIES: "series_uid", Level.INSTANCE: "sop_uid"}
 _ORDER = {
     Level.STUDY: (studies.c.study_date.desc(), studies.c.study_uid),
@@ -104,8 +105,22 @@ def probe(level: Level, condition: Shape) -> Select[*tuple[Any, ...]]:
 
 @lru_cache(maxsize=256)
 def count(shape: SearchShape) -> Select[*tuple[Any, ...]]:
-    """Return the number of rows."""
+    """Return the number of rows; those below studies that alone decide are counted already."""
+    if shape.level is not Level.STUDY and shape.joined == _STUDIES_ALONE and not shape.path and shape.odd is Odd.PLAIN:
+        below = studies.c.series_count if shape.level is Level.SERIES else studies.c.instance_count
+        total = func.coalesce(func.sum(below), 0).label("matches")
+        return cast("Any", select(total).where(*_where(shape)))
     return cast("Any", select(func.count().label("matches")).select_from(_source(shape)).where(*_where(shape)))
+
+
+def scanning(shape: Shape) -> Shape:
+    """Return a condition for a statement that reads a whole index anyway: without the list of values it would make."""
+    operator, *rest = shape
+    if operator == "in-values":
+        return scanning(rest[1])
+    if operator not in {"and", "or"}:
+        return shape
+    return (operator, *(scanning(part) for part in rest))
 
 
 def _where(shape: SearchShape) -> list[ColumnElement[bool]]:
@@ -171,6 +186,8 @@ def _some_value(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnE
 
 def _in_values(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnElement[bool]:  # noqa: FBT001
     """The inner select has the table for itself, and needs nothing of it but the index."""
+    if not indexed:
+        return _clause(rest[1], names, indexed=False)
     found = select(_column(rest[0])).where(_clause(rest[1], names)).correlate(None)
     return _column(rest[0], indexed=indexed).in_(found)
 

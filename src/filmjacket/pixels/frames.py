@@ -50,6 +50,20 @@ def shape_samples(samples: NDArray[Any], description: PixelDescription, planar: 
     return samples.reshape(rows, columns, count)
 
 
+def reduced(array: NDArray[Any], description: PixelDescription, reduction: int) -> NDArray[Any]:
+    """The array at 1/2^n of its size, rounded up: means of the pixels that are joined, of palette indices the first."""
+    if reduction <= 0:
+        return array
+    step = 1 << min(reduction, 16)
+    if description.photometric == "PALETTE COLOR" or description.kind != "integer":
+        return np.ascontiguousarray(array[::step, ::step])
+    down: NDArray[np.int64] = np.arange(0, array.shape[0], step)
+    across: NDArray[np.int64] = np.arange(0, array.shape[1], step)
+    totals = np.add.reduceat(np.add.reduceat(array, down, axis=0, dtype=np.int64), across, axis=1)
+    counts = np.multiply.outer(np.diff(down, append=array.shape[0]), np.diff(across, append=array.shape[1]))
+    return (totals // (counts if array.ndim == 2 else counts[..., None])).astype(array.dtype)
+
+
 def used_bits(cells: NDArray[Any], description: PixelDescription) -> NDArray[Any]:
     """Values of unsigned pixel cells: the bits from High Bit down, sign extended (PS3.5 8.1.1)."""
     width = 8 * cells.dtype.itemsize

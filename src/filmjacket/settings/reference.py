@@ -19,6 +19,7 @@ WORDS = {
     "boolean": "true or false",
     "integer": "whole number",
     "null": "unset",
+    "number": "number",
     "string": "text",
 }
 STRING_WORDS = {"path": "path", "password": "text (secret)"}

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from filmjacket.archive.deletions import DeletionRules
 from filmjacket.archive.policies import DuplicatePolicy
+from filmjacket.pixels.wall import Isolation
 from filmjacket.web.search_attributes import parse_search_attribute
 from filmjacket.web.zip_names import NameTemplate
 
@@ -171,9 +172,9 @@ class DeletionSettings(Group):
     """Who may delete, and how long things are kept all the same."""
 
     enabled: bool = Field(
-        default=False,
-        description="Let clients delete with DELETE; the command line always can. There is no authentication yet: "
-        "whoever reaches the server could delete.",
+        default=True,
+        description="Let clients delete with DELETE; the command line always can. What is deleted can be restored for "
+        "`deletion.undo_days`, and its bytes go only when somebody purges.",
     )
     undo_days: int = Field(
         default=7, ge=0, le=36_500, description="Days for which what is deleted can be restored; then it is purged."
@@ -220,11 +221,53 @@ class LogSettings(Group):
     )
 
 
+class CodecSettings(Group):
+    """Decoding and encoding of frames."""
+
+    isolation: Isolation = Field(
+        default=Isolation.PROCESS,
+        description="Where codecs run: in processes of their own, which a malformed frame may crash without harm, or in "
+        "threads of the server.",
+    )
+    workers: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="Frames that each server process works on at the same time. Unset: one for each processor.",
+    )
+    seconds: float = Field(default=60.0, gt=0, le=3600, description="Work on a frame is stopped after this time.")
+    memory_bytes: ByteSize = Field(
+        default=ByteSize(2 * GIB),
+        ge=256 * MIB,
+        description="Memory that one codec process may take; a frame that needs more gets an error.",
+    )
+    cache_bytes: ByteSize = Field(
+        default=ByteSize(64 * MIB), description="Memory of each server process for decoded frames that may be asked again."
+    )
+
+
+class VolumeSettings(Group):
+    """Volumes that planes and 3D pictures are made of."""
+
+    maximum_bytes: ByteSize = Field(
+        default=ByteSize(GIB),
+        ge=MIB,
+        description="Largest volume that is rendered, at two bytes a voxel; larger ones are refused with 413.",
+    )
+    cache_bytes: ByteSize = Field(
+        default=ByteSize(512 * MIB),
+        description="Memory of each server process for volumes that may be asked for again.",
+    )
+
+
 class LaneSettings(Group):
     """Worker threads of each server process, by what they wait for."""
 
     db: int = Field(default=8, ge=1, le=256, description="Threads for the index.")
     disk: int = Field(default=8, ge=1, le=256, description="Threads for stored files.")
+    cpu: int | None = Field(
+        default=None, ge=1, le=256, description="Threads that render pictures. Unset: one for each processor."
+    )
 
 
 class Settings(BaseSettings):
@@ -301,12 +344,19 @@ class Settings(BaseSettings):
         description="Memory of each worker for compressed metadata, so that nothing is compressed twice. "
         "One answer may take a quarter of it.",
     )
+    rendered_bytes: ByteSize = Field(
+        default=ByteSize(64 * MIB),
+        description="Memory of each worker for rendered pictures that were asked for lately, so that nothing is rendered "
+        "twice. One picture may take an eighth of it.",
+    )
     search: SearchSettings = SearchSettings()
     deletion: DeletionSettings = DeletionSettings()
     limits: LimitSettings = LimitSettings()
     zip: ZipSettings = ZipSettings()
     log: LogSettings = LogSettings()
     lanes: LaneSettings = LaneSettings()
+    codecs: CodecSettings = CodecSettings()
+    volumes: VolumeSettings = VolumeSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -1,6 +1,6 @@
 """Status Reports as problem documents (PS3.18 8.5, 8.6.3; RFC 9457): JSON, XML, or a page for who sits at a browser.
 
-Which one is up to the `Accept` header: the kind of the range liked best that means one of them, JSON if none does.
+Which one is up to the `Accept` header: a page if that is liked best, else the document liked best, else JSON.
 """
 
 from __future__ import annotations
@@ -81,11 +81,12 @@ class Problem:
 @lru_cache(maxsize=128)
 def choose_problem_type(accept: str | None) -> str:
     """Media type of a problem document for a client with this `Accept` header."""
-    ranges = parse_accept(accept).header
-    for entry in sorted(ranges, key=lambda entry: -entry.q):
-        if entry.q > 0 and entry.item in _MEANT_BY:
-            return _MEANT_BY[entry.item]
-    return PROBLEM_JSON
+    ranges = sorted(parse_accept(accept).header, key=lambda entry: -entry.q)
+    meant = [_MEANT_BY.get(entry.item, "") for entry in ranges if entry.q > 0]
+    # Browsers want a page before anything else; programs that name it at all name it later.
+    if meant[:1] == [HTML]:
+        return HTML
+    return next((media_type for media_type in meant if media_type not in {"", HTML}), PROBLEM_JSON)
 
 
 def write_problem(problem: Problem, media_type: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -77,9 +77,13 @@ def retrieve_bulk_data(
     item = bulk_item(index, instance, value)
     plan = choose_bulk(preferences, single=item.frames <= 1, stored=item.stored, document_type=item.document_type)
     if item.frames:
-        return frames_payload(index, blobs, instance, range(1, item.frames + 1), plan, base_url)
-    part = value_part(blobs, item, plan, base_url)
-    return multi_part([part], plan.media_type) if plan.multipart else single_part(part)
+        payload = frames_payload(index, blobs, instance, range(1, item.frames + 1), plan, base_url)
+    else:
+        part = value_part(blobs, item, plan, base_url)
+        payload = multi_part([part], plan.media_type) if plan.multipart else single_part(part)
+    # A range of a multipart payload counts boundaries and headers (8.4.2), but clients that ask for a range of a value
+    # mean its bytes and cannot read a piece of a multipart payload: they get it whole, as RFC 9110 14.2 allows.
+    return replace(payload, ranged=None) if plan.multipart else payload
 
 
 def bulk_values(instance: StoredInstance) -> tuple[BulkValue, ...]:

@@ -36,6 +36,9 @@ XML = "application/dicom+xml"
 
 WHOLE = MetadataQuery()
 
+BATCH = 100
+"""Documents that a stalled reader holds; twice as many would be read a tenth faster."""
+
 
 def retrieve_metadata(
     index: Index, ref: ResourceRef, preferences: Preferences, base_url: str, query: MetadataQuery = WHOLE
@@ -76,7 +79,7 @@ def _documents(
 ) -> Iterator[tuple[InstanceMetadata, bytes]]:
     """Every instance with its DICOM JSON object, made ready for the client."""
     found = False
-    for batch in index.metadata(ref):
+    for batch in index.metadata(ref, batch=BATCH):
         found = True
         for item in batch:
             document = item.document
@@ -102,8 +105,10 @@ def _json_array(documents: Iterable[tuple[InstanceMetadata, bytes]]) -> Iterator
         pending.append(document)
         size += len(document)
         if size >= 2**18:
-            yield opening + b",".join(pending)
-            opening, pending, size = b",", [], 0
+            chunk = opening + b",".join(pending)
+            opening, pending, size = b",", [], 0  # what is being sent is held once
+            yield chunk
+            del chunk
     yield (opening + b",".join(pending) if pending else b"") + b"]"
 
 

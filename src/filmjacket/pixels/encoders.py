@@ -1,0 +1,288 @@
+"""Stored values to codestreams of each transfer syntax (PS3.5 8.2, A.4). Used through `filmjacket.pixels.codecs`."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import imagecodecs as typed_imagecodecs
+import numpy as np
+
+from filmjacket.dicom.transfer_syntaxes import (
+    ENCAPSULATED_UNCOMPRESSED,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    TRANSFER_SYNTAXES,
+)
+from filmjacket.errors import DicomError, NotAcceptable
+from filmjacket.pixels.deflated import deflate_frame
+from filmjacket.pixels.frames import frame_bytes
+from filmjacket.pixels.photometric import decoded_photometric, ybr_to_rgb
+from filmjacket.pixels.rle import rle_encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from filmjacket.pixels.description import PixelDescription
+
+# Their stubs say int where the codecs take float, and bytearray for what is bytes.
+imagecodecs: Any = typed_imagecodecs
+
+_PREFIX: Final = "1.2.840.10008.1.2."
+RLE: Final = f"{_PREFIX}5"
+DEFLATED_FRAME: Final = f"{_PREFIX}8.1"
+JPEG_BASELINE: Final = f"{_PREFIX}4.50"
+JPEG_EXTENDED: Final = f"{_PREFIX}4.51"
+JPEG_LOSSLESS: Final = f"{_PREFIX}4.57"
+JPEG_LOSSLESS_SV1: Final = f"{_PREFIX}4.70"
+JPEG_LS_LOSSLESS: Final = f"{_PREFIX}4.80"
+JPEG_LS_NEAR: Final = f"{_PREFIX}4.81"
+JPEG_2000_LOSSLESS: Final = f"{_PREFIX}4.90"
+JPEG_2000: Final = f"{_PREFIX}4.91"
+JPEG_XL_LOSSLESS: Final = f"{_PREFIX}4.110"
+JPEG_XL_RECOMPRESSION: Final = f"{_PREFIX}4.111"
+JPEG_XL: Final = f"{_PREFIX}4.112"
+HTJ2K_LOSSLESS: Final = f"{_PREFIX}4.201"
+HTJ2K_LOSSLESS_RPCL: Final = f"{_PREFIX}4.202"
+HTJ2K: Final = f"{_PREFIX}4.203"
+
+NATIVE: Final = frozenset((EXPLICIT_VR_LITTLE_ENDIAN, ENCAPSULATED_UNCOMPRESSED, DEFLATED_FRAME))
+
+LOSSY: Final = frozenset((JPEG_BASELINE, JPEG_EXTENDED, JPEG_LS_NEAR, JPEG_2000, JPEG_XL, HTJ2K))
+"""Syntaxes that `encode_frame` loses something in: only for those who asked for them by name."""
+
+# The most bits of a sample that each codec keeps exactly, or takes at all.
+_MAX_BITS: Final = {
+    JPEG_BASELINE: 8,
+    JPEG_EXTENDED: 12,
+    JPEG_LOSSLESS: 16,
+    JPEG_LOSSLESS_SV1: 16,
+    JPEG_LS_LOSSLESS: 16,
+    JPEG_LS_NEAR: 16,
+    JPEG_2000_LOSSLESS: 24,
+    JPEG_2000: 16,
+    JPEG_XL_LOSSLESS: 16,
+    JPEG_XL: 16,
+    HTJ2K_LOSSLESS: 16,
+    HTJ2K_LOSSLESS_RPCL: 16,
+    HTJ2K: 16,
+    RLE: 64,
+}
+_UNSIGNED_ONLY: Final = frozenset((JPEG_BASELINE, JPEG_EXTENDED, JPEG_LS_NEAR, JPEG_XL))
+"""Lossy codings without signed samples: errors around zero would become errors of the whole range."""
+
+DEFAULT_QUALITY: Final = 90
+THUMBNAIL: Final = 64
+"""The lowest resolution of an HTJ2K RPCL image has at most so many pixels in its shorter side (PS3.5 A.4.11)."""
+_LEVELS: Final = 5
+
+
+def check_encodable(description: PixelDescription, transfer_syntax: str) -> None:
+    """Raise `NotAcceptable` when frames like these have no form in a transfer syntax, or none that is right."""
+    reason = _obstacle(description, transfer_syntax)
+    if reason:
+        syntax = TRANSFER_SYNTAXES.get(transfer_syntax)
+        raise NotAcceptable(
+            f"The frames cannot be sent in {syntax.name if syntax else 'this transfer syntax'}: {reason}.",
+            section="8.7.3.5.2",
+            offender="transfer-syntax",
+            accepted=tuple(sorted(uid for uid in ENCODABLE if not _obstacle(description, uid))),
+        )
+
+
+def _obstacle(description: PixelDescription, transfer_syntax: str) -> str:
+    if transfer_syntax not in ENCODABLE:
+        return "the server has no encoder for it"
+    if transfer_syntax in NATIVE:
+        return ""
+    if description.kind != "integer":
+        return "it has no form for floating point pixels"
+    if description.sample_bytes * 8 != description.bits_allocated:
+        return f"it has no form for {description.bits_allocated} bits allocated"
+    return _obstacle_in_samples(description, transfer_syntax)
+
+
+def _obstacle_in_samples(description: PixelDescription, transfer_syntax: str) -> str:
+    if description.bits_stored > _MAX_BITS[transfer_syntax]:
+        return f"it takes samples of up to {_MAX_BITS[transfer_syntax]} bits"
+    if transfer_syntax == RLE and description.samples * description.sample_bytes > 12:
+        return "it has room for 15 byte planes only"
+    if transfer_syntax == JPEG_EXTENDED and (description.samples > 1 or description.bits_stored <= 8):
+        return "it is for grey images of 9 to 12 bits; JPEG baseline is for the others"
+    if description.signed and transfer_syntax in _UNSIGNED_ONLY:
+        return "it has no signed samples"
+    if transfer_syntax in LOSSY and description.photometric == "PALETTE COLOR":
+        return "a palette and a lossy coding do not go together"
+    return ""
+
+
+def encoded_photometric(description: PixelDescription, transfer_syntax: str) -> str:
+    """Photometric Interpretation of frames that `encode_frame` made (PS3.5 8.2.1 to 8.2.15)."""
+    photometric = decoded_photometric(description)
+    if photometric == "RGB":
+        return _RGB_BECOMES.get(transfer_syntax, "RGB")
+    if photometric == "YBR_FULL" and transfer_syntax in {JPEG_BASELINE, JPEG_XL}:
+        return _RGB_BECOMES[transfer_syntax]
+    return photometric
+
+
+_RGB_BECOMES: Final = {
+    JPEG_BASELINE: "YBR_FULL_422",
+    JPEG_2000_LOSSLESS: "YBR_RCT",
+    JPEG_2000: "YBR_ICT",
+    HTJ2K_LOSSLESS: "YBR_RCT",
+    HTJ2K_LOSSLESS_RPCL: "YBR_RCT",
+    HTJ2K: "YBR_ICT",
+    JPEG_XL: "XYB",
+}
+
+
+def encode_frame(
+    array: NDArray[Any], description: PixelDescription, transfer_syntax: str, *, quality: int | None = None
+) -> bytes:
+    """One frame of stored values, as `decode_frame` gives them, in a transfer syntax of `ENCODABLE`.
+
+    `quality`, 1 to 100, is for lossy ones; without it the loss is small. Raises `NotAcceptable` for what the syntax
+    has no form for.
+    """
+    check_encodable(description, transfer_syntax)
+    rgb = decoded_photometric(description) == "RGB" and description.samples == 3
+    native = np.ascontiguousarray(array).astype(description.dtype, copy=False)
+    try:
+        return _ENCODERS[transfer_syntax](native, description, rgb, quality or DEFAULT_QUALITY)
+    except (RuntimeError, ValueError, MemoryError) as error:
+        name = TRANSFER_SYNTAXES[transfer_syntax].name
+        raise DicomError(
+            f"the frame could not be encoded in {name}", section="PS3.5 8.2", offender="PixelData"
+        ) from error
+
+
+def recompress_jpeg(stream: bytes) -> bytes:
+    """A lossy JPEG stream as JPEG XL of which it can be restored to the byte (PS3.5 A.4.12)."""
+    try:
+        return imagecodecs.jpegxl_encode_jpeg(stream, numthreads=1)
+    except (RuntimeError, ValueError) as error:
+        raise DicomError(
+            "the JPEG stream of the frame cannot be recompressed", section="PS3.5 8.2.15", offender="PixelData"
+        ) from error
+
+
+def restore_jpeg(stream: bytes) -> bytes:
+    """The JPEG stream that `recompress_jpeg` was given."""
+    try:
+        return imagecodecs.jpegxl_decode_jpeg(stream, numthreads=1)
+    except (RuntimeError, ValueError) as error:
+        raise DicomError(
+            "the JPEG XL stream of the frame holds no JPEG stream", section="PS3.5 8.2.15", offender="PixelData"
+        ) from error
+
+
+def _native(array: NDArray[Any], description: PixelDescription, _rgb: object, _quality: int) -> bytes:
+    return frame_bytes(array, description)
+
+
+def _deflated(array: NDArray[Any], description: PixelDescription, _rgb: object, _quality: int) -> bytes:
+    return deflate_frame(frame_bytes(array, description))
+
+
+def _rle(array: NDArray[Any], _description: PixelDescription, _rgb: object, _quality: int) -> bytes:
+    return rle_encode(array, partial(imagecodecs.packbits_encode, axis=-1))
+
+
+def _jpeg(array: NDArray[Any], description: PixelDescription, rgb: bool, quality: int) -> bytes:  # noqa: FBT001 - one row of a table
+    if description.samples == 1:
+        wide = description.bits_stored > 8
+        cells = array.astype(np.uint16 if wide else np.uint8, copy=False)
+        return imagecodecs.jpeg8_encode(cells, quality, bitspersample=12 if wide else None)
+    source = "RGB" if rgb else "YCBCR"
+    cells = array.astype(np.uint8, copy=False)
+    return imagecodecs.jpeg8_encode(cells, quality, colorspace=source, outcolorspace="YCBCR", subsampling="422")
+
+
+def _jpeg_lossless(
+    predictor: int, array: NDArray[Any], description: PixelDescription, _rgb: object, _quality: int
+) -> bytes:
+    colour = {"colorspace": "RGB", "outcolorspace": "RGB"} if description.samples == 3 else {}
+    # Two's complement takes all bits of a cell; the process has no precision of 1 (ISO/IEC 10918-1 Table B.2).
+    precision = 8 * array.dtype.itemsize if description.signed else max(description.bits_stored, 2)
+    return imagecodecs.jpeg8_encode(
+        _unsigned(array), lossless=True, predictor=predictor, bitspersample=precision, **colour
+    )
+
+
+def _jpeg_ls(near: bool, array: NDArray[Any], _description: PixelDescription, _rgb: object, quality: int) -> bytes:  # noqa: FBT001
+    # A difference of 0 to 20: 90 stands for the 2 that is usual.
+    error = max((100 - quality) // 5, 1) if near else 0
+    return imagecodecs.jpegls_encode(_unsigned(array), level=error)
+
+
+def _jpeg_2000(reversible: bool, array: NDArray[Any], description: PixelDescription, rgb: bool, quality: int) -> bytes:  # noqa: FBT001
+    return imagecodecs.jpeg2k_encode(
+        array,
+        level=0 if reversible else 20 + 0.35 * quality,
+        codecformat="j2k",
+        reversible=reversible,
+        bitspersample=description.bits_stored,
+        mct=rgb,
+        numthreads=1,
+    )
+
+
+def _htj2k(reversible: bool, array: NDArray[Any], description: PixelDescription, rgb: bool, quality: int) -> bytes:  # noqa: FBT001
+    # OpenJPH writes its progression RPCL; the resolutions reach down to a thumbnail.
+    shorter, levels = min(description.rows, description.columns), _LEVELS
+    while shorter >> levels > THUMBNAIL:
+        levels += 1
+    options: dict[str, Any] = {"resolutions": levels, "rgb": rgb, "tlm": True, "reversible": reversible}
+    if not reversible:
+        # The step of quantization, as a share of the range of all the bits of a cell.
+        unused = 8 * array.dtype.itemsize - description.bits_stored
+        options["level"] = 0.002 * 2 ** ((100 - quality) / 10 - unused)
+    if description.samples == 3 and not rgb:
+        # Components that are not to be transformed come plane by plane.
+        return imagecodecs.htj2k_encode(np.ascontiguousarray(array.transpose(2, 0, 1)), planar=True, **options)
+    return imagecodecs.htj2k_encode(array, **options)
+
+
+def _jpeg_xl(lossless: bool, array: NDArray[Any], description: PixelDescription, rgb: bool, quality: int) -> bytes:  # noqa: FBT001
+    loss: dict[str, Any] = {"lossless": True} if lossless else {"lossless": False, "distance": (100 - quality) / 10}
+    if not lossless and description.samples == 3 and not rgb:
+        array = ybr_to_rgb(array, description.bits_stored)
+    return imagecodecs.jpegxl_encode(
+        _unsigned(array),
+        effort=3,
+        bitspersample=None if description.signed else description.bits_stored,
+        usecontainer=False,
+        numthreads=1,
+        **loss,
+    )
+
+
+def _unsigned(array: NDArray[Any]) -> NDArray[Any]:
+    """Two's complement of signed values in all the bits of a cell, for codings that know no sign (PS3.5 8.2.3)."""
+    return array.view(f"u{array.dtype.itemsize}")
+
+
+_ENCODERS: Final[dict[str, Callable[[NDArray[Any], PixelDescription, bool, int], bytes]]] = {
+    EXPLICIT_VR_LITTLE_ENDIAN: _native,
+    ENCAPSULATED_UNCOMPRESSED: _native,
+    DEFLATED_FRAME: _deflated,
+    RLE: _rle,
+    JPEG_BASELINE: _jpeg,
+    JPEG_EXTENDED: _jpeg,
+    JPEG_LOSSLESS: partial(_jpeg_lossless, 4),
+    JPEG_LOSSLESS_SV1: partial(_jpeg_lossless, 1),
+    JPEG_LS_LOSSLESS: partial(_jpeg_ls, False),  # noqa: FBT003 - as in the table
+    JPEG_LS_NEAR: partial(_jpeg_ls, True),  # noqa: FBT003
+    JPEG_2000_LOSSLESS: partial(_jpeg_2000, True),  # noqa: FBT003
+    JPEG_2000: partial(_jpeg_2000, False),  # noqa: FBT003
+    JPEG_XL_LOSSLESS: partial(_jpeg_xl, True),  # noqa: FBT003
+    JPEG_XL: partial(_jpeg_xl, False),  # noqa: FBT003
+    HTJ2K_LOSSLESS: partial(_htj2k, True),  # noqa: FBT003
+    HTJ2K_LOSSLESS_RPCL: partial(_htj2k, True),  # noqa: FBT003
+    HTJ2K: partial(_htj2k, False),  # noqa: FBT003
+}
+
+ENCODABLE: Final = frozenset(_ENCODERS)
+"""Transfer syntaxes that frames can be encoded in."""

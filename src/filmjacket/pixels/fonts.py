@@ -1,0 +1,91 @@
+"""Fonts for burned-in text: whatever the system has, so that names in many scripts can be read."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from PIL import ImageFont
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
+
+_DIRECTORIES: Final = (
+    "/usr/share/fonts",
+    "/usr/local/share/fonts",
+    "~/.local/share/fonts",
+    "/System/Library/Fonts",
+    "/Library/Fonts",
+    "C:/Windows/Fonts",
+)
+# In this order; the ones of CJK have Latin, Greek and Cyrillic letters as well.
+_NAMES: Final = (
+    "DejaVuSans.ttf",
+    "NotoSans-Regular.ttf",
+    "LiberationSans-Regular.ttf",
+    "FreeSans.ttf",
+    "NotoSansCJK-Regular.ttc",
+    "NotoSansCJKjp-Regular.otf",
+    "NotoSerifCJK-Regular.ttc",
+    "NotoSerifCJK-Bold.ttc",
+    "wqy-zenhei.ttc",
+    "NotoSansArabic-Regular.ttf",
+    "NotoSansHebrew-Regular.ttf",
+    "NotoSansThai-Regular.ttf",
+    "NotoSansDevanagari-Regular.ttf",
+    "Arial Unicode.ttf",
+    "Arial.ttf",
+    "arial.ttf",
+    "malgun.ttf",
+    "msgothic.ttc",
+    "msyh.ttc",
+)
+_UNKNOWN: Final = "\uffff"
+"""No character: what a font draws for it, it draws for whatever it does not have."""
+REPLACEMENT: Final = "?"
+
+
+def font_for(text: str, size: int) -> tuple[FreeTypeFont, str]:
+    """The first font that has all characters of a text, else the one that has most, and the text that it can draw."""
+    best: tuple[int, FreeTypeFont] | None = None
+    for name in (*_files(), ""):
+        font = _font(name, size)
+        missing = sum(not _has(name, letter) for letter in text)
+        if missing == 0:
+            return font, text
+        if best is None or missing < best[0]:
+            best = (missing, font)
+            best_name = name
+    assert best is not None  # noqa: S101 - Pillow's own font is always there
+    return best[1], "".join(letter if _has(best_name, letter) else REPLACEMENT for letter in text)
+
+
+@cache
+def _files() -> tuple[str, ...]:
+    """Paths of the fonts that are there, in the order of `_NAMES`."""
+    found: dict[str, str] = {}
+    for directory in _DIRECTORIES:
+        for folder, _, names in os.walk(Path(directory).expanduser()):
+            for name in set(names) & set(_NAMES):
+                found.setdefault(name, str(Path(folder) / name))
+    return tuple(found[name] for name in _NAMES if name in found)
+
+
+@cache
+def _font(path: str, size: int) -> FreeTypeFont:
+    if path:
+        return ImageFont.truetype(path, size)
+    font = ImageFont.load_default(size)
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise TypeError("Pillow was built without FreeType")
+    return font
+
+
+@cache
+def _has(path: str, letter: str) -> bool:
+    if letter.isspace():
+        return True
+    font = _font(path, 16)
+    return bytes(font.getmask(letter)) != bytes(font.getmask(_UNKNOWN))

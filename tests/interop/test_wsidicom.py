@@ -1,0 +1,72 @@
+"""wsidicom opens a slide over DICOMweb, with nothing set but the URL."""
+
+from __future__ import annotations
+
+import urllib.request
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from tests import samples, slides
+from wsidicom import WsiDicom, WsiDicomWebClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from PIL.Image import Image
+    from tests.conftest import Server
+
+
+@pytest.fixture
+def slide(running: Server) -> Iterator[WsiDicom]:
+    files = slides.slide()
+    body, headers = samples.multipart(*files)
+    request = urllib.request.Request(f"{running.url}/studies", body, headers, method="POST")
+    with urllib.request.urlopen(request) as response:
+        assert response.status == 200
+    study, series, _ = samples.uids(files[0])
+    with WsiDicom.open_web(WsiDicomWebClient.create_client(running.url), study, series) as opened:
+        yield opened
+
+
+def test_levels_and_geometry(slide: WsiDicom) -> None:
+    assert [(level.size.width, level.size.height) for level in slide.levels] == [(320, 256), (160, 128)]
+    assert slide.levels[0].tile_size.width == slides.TILE
+    assert slide.mpp.width == pytest.approx(slides.SPACING * 1000)
+    assert slide.metadata.patient.name is not None
+
+
+@pytest.mark.parametrize(
+    ("level", "location", "size"),
+    [
+        (0, (0, 0), (320, 256)),
+        (0, (50, 30), (100, 150)),
+        (0, (300, 240), (20, 16)),
+        (1, (0, 0), (160, 128)),
+        (1, (33, 65), (64, 20)),
+    ],
+)
+def test_a_region_has_the_pixels_of_the_source(
+    slide: WsiDicom, level: int, location: tuple[int, int], size: tuple[int, int]
+) -> None:
+    read = np.asarray(slide.read_region(location, level, size).convert("RGB")).astype(int)
+    (x, y), (width, height) = location, size
+    expected = slides.picture(level)[y : y + height, x : x + width].astype(int)
+    assert read.shape == expected.shape
+    # Lossy, but far closer than any two neighbouring tiles, rows or channels are to each other.
+    assert np.abs(read - expected).mean() < 1.5
+    assert np.abs(read - expected).max() < 20
+
+
+def test_tiles_are_the_stored_streams(slide: WsiDicom) -> None:
+    """A tile comes as it was encoded: nothing is decoded or compressed again on the way."""
+    columns = 320 // slides.TILE
+    for x, y in ((0, 0), (4, 3), (2, 1)):
+        assert slide.read_encoded_tile(0, (x, y)).rstrip(b"\0") == slides.tiles(0)[y * columns + x]
+
+
+def test_the_colour_profile_comes_along(slide: WsiDicom) -> None:
+    (path,) = slide.metadata.optical_paths
+    assert path.icc_profile == samples.sample("crayons.icc")
+    thumbnail: Image = slide.read_thumbnail((64, 64))
+    assert thumbnail.width <= 64
