@@ -35,7 +35,7 @@ from filmjacket.dicom import dictionary, inflate, inline_rule, limits, transfer_
 from filmjacket.dicom.levels import Level
 from filmjacket.errors import FilmjacketError, NotAcceptable
 from filmjacket.http import routes
-from filmjacket.index.search_sql import condition_of
+from filmjacket.index.search_sql import Known, condition_of
 from filmjacket.services.studies.store import ACCEPTED_CODINGS, ACCEPTED_PAYLOADS
 from filmjacket.settings import Settings, reference_page
 from filmjacket.web import negotiate, status
@@ -367,7 +367,7 @@ def _search_key(level: Level, name: str) -> tuple[str, str, str, str, str]:
     tags = [dictionary.tag_of(part) or "" for part in name.split(".")]
     vr = dictionary.vr_of(tags[-1]) or ""
     query = parse_search(level, ResourceRef(), f"{name}={SAMPLES.get(vr, 'A')}")
-    column = "yes" if condition_of(query.keys[0], level) is not None else "no"
+    column = "yes" if condition_of(query.keys[0], level, Known()) is not None else "no"
     return str(level), code(name), code(".".join(tags)), vr, column
 
 

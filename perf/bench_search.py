@@ -33,7 +33,7 @@ from filmjacket.web.refs import ResourceRef
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from sqlalchemy import Table
+    from sqlalchemy import Index, Table
 
 ROOT = "1.2.826.0.1.3680043.8.498"
 SERIES_PER_STUDY = 5
@@ -94,7 +94,7 @@ def make(folder: Path, studies: int) -> None:
     building.rename(path)
 
 
-def _indexes() -> list[Any]:
+def _indexes() -> list[Index]:
     return [index for table in schema.metadata.sorted_tables for index in table.indexes]
 
 
@@ -113,7 +113,8 @@ def study_uid(number: int) -> str:
 
 
 def _family(patient: int) -> str:
-    return "".join(FAMILY[patient // 16**place % 16] for place in range(2 + patient % 4)).capitalize()
+    syllables = [FAMILY[patient // int(16**place) % 16] for place in range(2 + patient % 4)]
+    return "".join(syllables).capitalize()
 
 
 def patient_name(number: int) -> str:

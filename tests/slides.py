@@ -12,8 +12,6 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit, VLWholeSlideMicroscopyImageStorage, generate_uid
 
-from tests import samples
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -31,21 +29,28 @@ def picture(level: int = 0) -> NDArray[np.uint8]:
     return whole.round().astype(np.uint8)
 
 
-def slide(levels: int = 2) -> list[bytes]:
-    """Part 10 files of the levels of one new slide, lowest first."""
-    uids = {"StudyInstanceUID": generate_uid(), "SeriesInstanceUID": generate_uid()}
-    frame_of_reference, pyramid = generate_uid(), generate_uid()
-    return [_level(level, uids, frame_of_reference, pyramid) for level in range(levels)]
+def slide(levels: int = 2, profile: bytes | None = None) -> list[bytes]:
+    """Part 10 files of the levels of one new slide, lowest first; `profile` is an ICC profile, else a small one."""
+    keywords = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "PyramidUID")
+    uids = {keyword: generate_uid() for keyword in keywords}
+    return [_level(level, uids, small_profile() if profile is None else profile) for level in range(levels)]
+
+
+@cache
+def small_profile() -> bytes:
+    """An sRGB profile of less than 1 KiB."""
+    from PIL import ImageCms
+
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def tiles(level: int = 0) -> list[bytes]:
-    """The JPEG stream of every tile, row by row; the last ones of a row or column are padded with white."""
+    """The JPEG stream of every tile, row by row; what a tile has beyond the picture repeats its edge."""
     import imagecodecs
 
     whole = picture(level)
-    height, width = (-(-size // TILE) * TILE for size in whole.shape[:2])
-    padded = np.full((height, width, 3), 255, np.uint8)
-    padded[: whole.shape[0], : whole.shape[1]] = whole
+    below, beside = (-size % TILE for size in whole.shape[:2])
+    padded = np.pad(whole, ((0, below), (0, beside), (0, 0)), mode="edge")
     return [
         imagecodecs.jpeg8_encode(
             np.ascontiguousarray(padded[row : row + TILE, column : column + TILE]),
@@ -54,8 +59,8 @@ def tiles(level: int = 0) -> list[bytes]:
             outcolorspace="YCBCR",
             subsampling="422",
         )
-        for row in range(0, height, TILE)
-        for column in range(0, width, TILE)
+        for row in range(0, padded.shape[0], TILE)
+        for column in range(0, padded.shape[1], TILE)
     ]
 
 
@@ -70,10 +75,10 @@ def _code(value: str, scheme: str, meaning: str) -> Dataset:
     return _item(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)
 
 
-def _level(level: int, uids: dict[str, str], frame_of_reference: str, pyramid: str) -> bytes:
+def _level(level: int, uids: dict[str, str], profile: bytes) -> bytes:
     frames = tiles(level)
-    dataset = _image(level, len(frames))
-    for keyword, value in {**uids, "FrameOfReferenceUID": frame_of_reference, "PyramidUID": pyramid}.items():
+    dataset = _image(level, len(frames), profile)
+    for keyword, value in uids.items():
         setattr(dataset, keyword, value)
     dataset.SOPInstanceUID = generate_uid()
     dataset.PixelData = encapsulate(frames)
@@ -88,7 +93,7 @@ def _level(level: int, uids: dict[str, str], frame_of_reference: str, pyramid: s
     return out.getvalue()
 
 
-def _image(level: int, frames: int) -> Dataset:
+def _image(level: int, frames: int, profile: bytes) -> Dataset:
     height, width = picture(level).shape[:2]
     spacing = SPACING * 2**level
     path = _item(
@@ -96,7 +101,7 @@ def _image(level: int, frames: int) -> Dataset:
         OpticalPathDescription="Brightfield",
         IlluminationTypeCodeSequence=[_code("111744", "DCM", "Brightfield illumination")],
         IlluminationColorCodeSequence=[_code("371251000", "SCT", "White color")],
-        ICCProfile=samples.sample("crayons.icc"),
+        ICCProfile=profile,
     )
     measures = _item(PixelSpacing=[spacing, spacing], SliceThickness=0.001, SpacingBetweenSlices=0.001)
     shared = _item(

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pydicom
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
-from tests.samples import sample
 
 from filmjacket.pixels.volume_grid import Volume
+from tests.samples import sample
 
 AXIAL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
 
@@ -94,4 +94,50 @@ def head(grid: Grid | None = None) -> tuple[Grid, np.ndarray]:
         ((0, -98, -18), (8, 10, 12), -900),  # nasal cavity
     ):
         values[ellipsoid(center, radii)] = unit
-    return grid, values
+    return grid, _soft(values)
+
+
+def _soft(values: np.ndarray) -> np.ndarray:
+    """Borders as a scanner sees them: a voxel holds a part of each of its neighbours."""
+    soft = values.astype(float)
+    for axis in range(3):
+        padded = np.pad(soft, [(1, 1) if other == axis else (0, 0) for other in range(3)], mode="edge")
+        before, after = (np.take(padded, range(first, first + soft.shape[axis]), axis) for first in (0, 2))
+        soft = before / 4 + soft / 2 + after / 4
+    return np.rint(soft).astype(np.int16)
+
+
+def enhanced(grid: Grid, values: np.ndarray, **changes: object) -> bytes:
+    """The slices as one multi-frame object with functional groups, the last one first."""
+    dataset = pydicom.dcmread(io.BytesIO(grid.slices(values, **changes)[0]))
+    dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2.1"
+    for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope",
+                    "RescaleIntercept", "WindowCenter", "WindowWidth"):  # fmt: skip
+        delattr(dataset, keyword)
+
+    def item(**attributes: object) -> pydicom.Dataset:
+        made = pydicom.Dataset()
+        for keyword, value in attributes.items():
+            setattr(made, keyword, value)
+        return made
+
+    row, column = grid.directions
+    dataset.SharedFunctionalGroupsSequence = [
+        item(
+            PlaneOrientationSequence=[item(ImageOrientationPatient=[*row, *column])],
+            PixelMeasuresSequence=[item(PixelSpacing=list(grid.spacing[1:]))],
+            PixelValueTransformationSequence=[item(RescaleIntercept=-1024, RescaleSlope=1, RescaleType="HU")],
+            FrameVOILUTSequence=[item(WindowCenter=40, WindowWidth=400)],
+        )
+    ]
+    order = range(grid.shape[0] - 1, -1, -1)
+    dataset.PerFrameFunctionalGroupsSequence = [
+        item(PlanePositionSequence=[item(ImagePositionPatient=[float(value) for value in grid.points[k, 0, 0]])])
+        for k in order
+    ]
+    dataset.NumberOfFrames = grid.shape[0]
+    dataset.PixelData = np.stack([values[k] + 1024 for k in order]).astype("<i2").tobytes()
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    out = io.BytesIO()
+    dataset.save_as(out, enforce_file_format=True)
+    return out.getvalue()

@@ -9,6 +9,7 @@ import gc
 import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -16,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from filmjacket.blobs.local import LocalBlobs
+from filmjacket.deid.pseudonyms import Pseudonyms
 from filmjacket.dicom.dictionary import warm_up
 from filmjacket.errors import FilmjacketError
 from filmjacket.http.coding import CodedAnswers
@@ -29,13 +31,15 @@ from filmjacket.logs import configure_logging
 from filmjacket.offload import Lanes
 from filmjacket.pixels.volume_cache import VolumeCache
 from filmjacket.pixels.wall import CodecWall
+from filmjacket.secret_key import read_or_make_key
 from filmjacket.services.studies.ingest import Ingest
 from filmjacket.services.studies.rendered_cache import RenderedCache
 from filmjacket.services.studies.studio import Studio
+from filmjacket.services.studies.transcode import Transcoder
 from filmjacket.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from starlette.types import ASGIApp
 
@@ -84,6 +88,26 @@ def open_wall(settings: Settings) -> CodecWall:
     )
 
 
+def open_transcoder(settings: Settings, archive: Archive, wall: CodecWall) -> Transcoder:
+    """What makes other forms of frames while they are sent."""
+    codecs = settings.codecs
+    workers = codecs.workers or os.cpu_count() or 1
+    return Transcoder(archive.index, archive.blobs, wall, workers=workers, cache_bytes=codecs.coded_bytes)
+
+
+def open_pseudonyms(settings: Settings) -> Callable[[], Pseudonyms]:
+    """Pseudonyms under the archive's key, which is made when somebody needs it."""
+    given = settings.deidentification.key
+
+    @cache
+    def pseudonyms() -> Pseudonyms:
+        if given is not None:
+            return Pseudonyms(given.get_secret_value().encode())
+        return Pseudonyms(read_or_make_key(settings.pseudonym_key_file))
+
+    return pseudonyms
+
+
 def tune_garbage_collection() -> None:
     """Look for cycles rarely: data sets are trees of containers, freed by their counts alone.
 
@@ -102,22 +126,30 @@ def create_app(settings: Settings) -> ASGIApp:
         archive = open_archive(settings)
         warm_up()
         tune_garbage_collection()
-        lanes = Lanes(
-            db=settings.lanes.db, disk=settings.lanes.disk, cpu=settings.lanes.cpu or os.cpu_count() or 1
-        )
+        lanes = Lanes(db=settings.lanes.db, disk=settings.lanes.disk, cpu=settings.lanes.cpu or os.cpu_count() or 1)
         wall = open_wall(settings)
-        volumes = VolumeCache(
-            maximum_bytes=settings.volumes.maximum_bytes, cache_bytes=settings.volumes.cache_bytes
-        )
+        volumes = VolumeCache(maximum_bytes=settings.volumes.maximum_bytes, cache_bytes=settings.volumes.cache_bytes)
+        coder = open_transcoder(settings, archive, wall)
         try:
             delivery = Delivery(CodedAnswers(settings.coded_answers_bytes), settings.cache_seconds)
             studio = Studio(archive.index, archive.blobs, wall, RenderedCache(settings.rendered_bytes))
             yield {
                 "context": Context(
-                    settings, archive.index, archive.blobs, archive.ingest, lanes, delivery, wall, volumes, studio
+                    settings,
+                    archive.index,
+                    archive.blobs,
+                    archive.ingest,
+                    lanes,
+                    delivery,
+                    wall,
+                    volumes,
+                    studio,
+                    coder,
+                    pseudonyms=open_pseudonyms(settings),
                 )
             }
         finally:
+            coder.close()
             wall.close()
             archive.close()
 

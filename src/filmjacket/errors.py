@@ -56,6 +56,12 @@ class NotAcceptable(FilmjacketError):
     reason_code = "not-acceptable"
 
 
+class UnreadablePixels(NotAcceptable):
+    """406: the stored pixel data are malformed, so that no other form of them can be made; the stored form can be had."""
+
+    reason_code = "unreadable-pixel-data"
+
+
 class Conflict(FilmjacketError):
     """409: the request conflicts with what is stored."""
 

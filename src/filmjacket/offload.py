@@ -23,7 +23,7 @@ Arguments = TypeVarTuple("Arguments")
 
 
 class Lanes:
-    """Bounded threads: `db` for searches, `disk` for what reads or writes stored files, `cpu` for what makes pictures."""
+    """Bounded threads: `db` for searches, `disk` for what reads or writes stored files, `cpu` for making pictures."""
 
     def __init__(self, *, db: int, disk: int, cpu: int = 2) -> None:
         self._db = anyio.CapacityLimiter(db)

@@ -42,6 +42,16 @@ def test_xml_can_be_had_in_every_charset_of_the_table_without_loss(stored: Store
     assert family_names(answer.content) == ["Yamada", "山田", "やまだ"]
 
 
+@pytest.mark.parametrize("name", ["ISO-8859-5", "ISO-2022-JP"])
+@pytest.mark.parametrize("level", ["studies", "series", "instances"])
+def test_search_results_in_xml_have_the_charset_too(stored: StoredFile, level: str, name: str) -> None:
+    for query, header in (("", name), (f"?charset={name}", "*")):
+        wanted = {"Accept": f'multipart/related; type="{XML}"', "Accept-Charset": header}
+        (part,) = parts_of(stored.client.get(f"/dicom-web/{level}{query}", headers=wanted))
+        assert part.content_type == (XML, {"charset": name})
+        assert part.body.startswith(f'<?xml version="1.0" encoding="{name}"?>'.encode())
+
+
 @pytest.mark.parametrize("term", [alias for charset in CHARSETS for alias in charset.aliases if "ir" in alias])
 def test_defined_terms_of_dicom_are_names_too(stored: StoredFile, term: str) -> None:
     named = next(charset.name for charset in CHARSETS if term in charset.aliases)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pydicom
 import pytest
 from pydicom.filebase import DicomBytesIO
@@ -21,6 +22,7 @@ from pydicom.filewriter import write_dataset
 from pydicom.uid import generate_uid
 from starlette.testclient import TestClient
 from tests import part10, samples
+from tests.volumes import Grid, enhanced
 
 import filmjacket
 from filmjacket.app import create_app
@@ -94,7 +96,9 @@ READERS_OF_QUERIES = {
     # who gets the raw query, and where the parameters it knows are declared
     ("http/request.py", "accept_parameter"),
     ("http/studies.py", "parse_search"),
+    ("http/studies.py", "parse_charset_wishes"),
     ("http/studies.py", "parse_metadata_query"),
+    ("http/volumes.py", "parse_volume_request"),
     ("http/removal.py", ""),  # refuses any
     ("http/capabilities.py", ""),  # refuses the URI service
 }
@@ -157,6 +161,7 @@ class Stored:
         self.uids: dict[str, dict[str, str]] = {}
         for syntax in ("", *syntaxes):
             self._store(syntax)
+        self._store_volume()
 
     def _store(self, syntax: str) -> None:
         series, instance = generate_uid(), generate_uid()
@@ -171,8 +176,22 @@ class Stored:
             "path": "7FE00010",
         }
 
+    def _store_volume(self) -> None:
+        """A volume in a study of its own."""
+        grid = Grid((3, 4, 5))
+        file = enhanced(grid, np.zeros(grid.shape, np.int16))
+        response = self.client.post(f"{BASE}/studies", content=file, headers={"Content-Type": "application/dicom"})
+        assert response.status_code == 200, response.text
+        names = ("study", "series", "instance")
+        self.uids["volume"] = dict(zip(names, samples.uids(file), strict=True)) | {"frames": "1,2"}
+
     def path(self, resource: Resource, syntax: str = "") -> str:
-        return BASE + resource.template.format(**self.uids[syntax])
+        return BASE + resource.template.format(**self.uids[kind_of(resource, syntax)])
+
+
+def kind_of(resource: Resource, syntax: str = "") -> str:
+    """Which of the stored instances a resource can be asked of."""
+    return "volume" if resource.template.endswith(("renderedmpr", "rendered3d")) else syntax
 
 
 def one_file(syntax: str, **changes: str) -> bytes:
@@ -292,11 +311,12 @@ def test_every_declared_parameter_is_understood(stored: Stored, name: str, row) 
         str(offer) for offer in resource.offers[:1] if offer.transfer_syntax in {None, "*", EXPLICIT}
     )
     assert examples
-    for example in examples:
+    known = stored.uids[kind_of(resource)]
+    for example in (text.format(**known) for text in examples):
         parameter = example if row is ATTRIBUTE else f"{row.name}={example}"
         response = stored.client.request(resource.method, f"{path}?{parameter.replace(' ', '').replace('+', '%2B')}")
         assert response.status_code in {200, 206}, (parameter, response.text[:200])
-    for refused in row.refused:
+    for refused in (text.format(**known) for text in row.refused):
         parameter = refused if row is ATTRIBUTE else f"{row.name}={refused}"
         response = stored.client.request(resource.method, f"{path}?{parameter}")
         assert response.status_code == 400, parameter
@@ -355,6 +375,9 @@ def provoke_retrieve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         yield get(path, headers=alone | {"If-Match": '"other"'}).status_code
         yield get(f"{path}?x={'a' * 5000}").status_code
         yield get(path, headers=alone | {"Range": "bytes=9999999-"}).status_code
+        with monkeypatch.context() as patch:
+            patch.setattr(stored.client.app_state["context"].volumes, "maximum_bytes", 0)
+            yield get(stored.path(OPERATIONS["series-renderedmpr"][1])).status_code
         with monkeypatch.context() as patch:
             patch.setattr(type(stored.client.app_state["context"].index), "instances", unavailable)
             yield get(path).status_code

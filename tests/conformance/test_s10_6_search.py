@@ -230,7 +230,7 @@ class TestTable10_6_4_1MediaTypes:  # noqa: N801 - named after the table
     def test_anything_else_is_not_acceptable(self, searchable: Searchable, accept: str) -> None:
         answer = searchable.get("/studies", Accept=accept)
         assert answer.status == 406
-        assert "application/dicom+json" in answer.json()["accepted"]
+        assert "application/dicom+json" in answer.body.decode()
 
     def test_accept_parameter_narrows_the_header(self, searchable: Searchable) -> None:
         assert searchable.get("/studies?accept=application/dicom+json").status == 200

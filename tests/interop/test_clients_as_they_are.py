@@ -11,7 +11,7 @@ from pydicom import Dataset
 from pydicom.uid import generate_uid
 from tests import samples
 from tests.conformance.wire import Answer, send
-from tests.payloads import AS_STORED, dataset_of, frames_of, multipart_of, parts_of, storable
+from tests.payloads import AS_STORED, EXPLICIT, dataset_of, frames_of, multipart_of, parts_of, storable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -231,6 +231,72 @@ def test_weasis_worklist_by_patient(client: TestClient) -> None:
     )
     (row,) = rows(client, query)
     assert {"00080020", "00080030", "00080050", "00080090", "00100010", "00100030", "00100040"} <= set(row)
+
+
+# Every request as it is sent ---------------------------------------------------------------------------------------
+
+OCTETS = "multipart/related; type=application/octet-stream"
+FILTERS = "00100010=*a*&00100020=*1*&00080050=*x*&00081030=*e*&00080061=MR%2CCT&StudyDate=19900101-20301231"
+SLIDES = "00080016=1.2.840.10008.5.1.4.1.1.77.1.6&0020000E={series}&00080060=SM"
+# (who, method, target, headers); {study}, {series}, {path} are those of a stored native multi-frame image.
+REQUESTS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
+    ("OHIF", "GET", "/studies?limit=101&offset=0&fuzzymatching=false&includefield=00081030%2C00080060", JSON),
+    ("OHIF", "GET", f"/studies?limit=101&offset=0&fuzzymatching=true&includefield=00081030%2C00080060&{FILTERS}", JSON),
+    ("OHIF", "GET", "/studies?StudyInstanceUID={study}", JSON),
+    ("OHIF", "GET", "/studies?limit=101&offset=0&includefield=00081030,00080060,0020000D&_=1700000000000", JSON),
+    ("OHIF", "GET", "/studies/{study}/series", JSON),
+    ("OHIF", "GET", "/studies/{study}/series?includefield=0008103E%2C00080021", JSON),
+    ("OHIF", "GET", "/studies/{study}/series?SeriesInstanceUID={series}", JSON),
+    ("OHIF", "GET", "/studies/{study}/series/{series}/metadata", JSON),
+    ("OHIF", "GET", "/studies/{study}/series/{series}/metadata", {"accept": "application/dicom+json, */*"}),
+    ("OHIF", "GET", "/studies/{study}/series/{series}/instances?includefield=00080016,00280008", JSON),
+    ("OHIF", "GET", "{path}/frames/1", {"accept": f"{OCTETS}; transfer-syntax=*"}),
+    ("OHIF", "GET", "{path}/frames/1", {"accept": f"{OCTETS};transfer-syntax={EXPLICIT}", "range": "bytes=0-"}),
+    ("OHIF", "GET", "{path}/bulkdata/7FE00010", {"accept": 'multipart/related; type="application/octet-stream"'}),
+    ("OHIF", "GET", "{path}/bulkdata/7FE00010", {"accept": "application/octet-stream", "range": "bytes=0-9"}),
+    ("OHIF", "GET", "{path}", {"accept": 'multipart/related; type="application/dicom"'}),
+    ("Slim", "GET", "/studies?limit=101&offset=0&includefield=00081030&fuzzymatching=true&ModalitiesInStudy=MR", JSON),
+    ("Slim", "GET", "/studies?ModalitiesInStudy=SM&limit=10&offset=0", JSON),
+    ("Slim", "GET", "/studies/{study}/series?Modality=SM", JSON),
+    ("Slim", "GET", "/studies/{study}/instances?Modality=ANN", JSON),
+    ("Slim", "GET", "{path}/metadata", JSON),
+    ("Slim", "GET", "{path}/frames/1", {"accept": SLIM}),
+    ("Slim", "GET", "{path}/bulkdata/7FE00010", {"accept": 'multipart/related; type="application/octet-stream"'}),
+    ("Weasis", "GET", "/studies?00100020=P1&limit=100&includefield=00081030&includefield=00080061", JSON),
+    ("Weasis", "GET", "/studies?0020000D={study}&includefield=00080020,00080030,00081030,00080050,00080090", JSON),
+    ("Weasis", "GET", "/studies/{study}/series?includefield=0008103E,00200011,00081190", JSON),
+    ("Weasis", "GET", "/studies/{study}/series/{series}/instances?includefield=00200013,00081190,00280008", JSON),
+    ("Weasis", "GET", "/studies?00080050=A1&includefield=all", {"accept": "application/json"}),
+    ("Weasis", "GET", "{path}", {"accept": "multipart/related;type=application/dicom;transfer-syntax=*"}),
+    ("Weasis", "GET", "/studies/{study}", {"accept": "multipart/related; type=application/dicom;q=0.9,*/*;q=0.1"}),
+    ("3D Slicer", "GET", "/studies?limit=100&offset=0", {"accept": "application/dicom+json", "host": "127.0.0.1"}),
+    ("3D Slicer", "GET", "/studies?includefield=ModalitiesInStudy&includefield=StudyDescription", JSON),
+    ("3D Slicer", "GET", "/studies/{study}/series", {"accept": "application/dicom+json", "accept-encoding": "gzip"}),
+    ("3D Slicer", "GET", "/studies/{study}/series/{series}/instances", JSON),
+    ("3D Slicer", "GET", "{path}", {"accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'}),
+    ("3D Slicer", "GET", "/studies/{study}/series/{series}", {"accept": 'multipart/related; type="application/dicom"'}),
+    ("wsidicom", "GET", f"/studies/{{study}}/instances?includefield=AvailableTransferSyntaxUID&{SLIDES}", JSON),
+    ("ez-wsi", "GET", "/studies/{study}/series/{series}/instances?includefield=00020010&includefield=00280008", JSON),
+    ("ez-wsi", "GET", "{path}/frames/1,2,3", {"accept": f"{OCTETS}; transfer-syntax=*"}),
+    ("requests", "GET", "/studies?PatientName=%2A&limit=1", {"accept": "*/*", "accept-encoding": "gzip, deflate"}),
+    ("a browser", "OPTIONS", "/studies", {"origin": "https://viewer.example.org"}),
+    ("a load balancer", "HEAD", "/studies", {}),
+    ("Grafana", "GET", "/studies?limit=1", {"accept": "application/json, text/plain, */*"}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=lambda row: f"{row[0]} {row[1]} {row[2]}")
+def test_requests_of_clients_succeed(client: TestClient, request_: tuple[str, str, str, dict[str, str]]) -> None:
+    """With default settings: no switch of the client or of the server is needed."""
+    _, method, target, headers = request_
+    file = samples.sample("emri_small.dcm")
+    store(client, file)
+    study, series, _ = samples.uids(file)
+    path = samples.instance_path(file)
+    answer = send(client, target.format(study=study, series=series, path=path), method=method, headers=headers)
+    assert answer.status in {200, 206}, answer.body[:300]
+    if headers.get("accept", "").startswith("application/dicom+json") and "content-encoding" not in answer.headers:
+        assert isinstance(answer.json(), list)
 
 
 # Spellings of queries --------------------------------------------------------------------------------------------

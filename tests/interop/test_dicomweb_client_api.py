@@ -340,6 +340,18 @@ def test_there_is_a_row_for_every_method() -> None:
     assert len(rows) == len(set(rows))
 
 
+@pytest.mark.parametrize("name", ["van der Berg^Ann", "VAN DER*", "van der Berg^A?n", "van*berg^ann"])
+def test_blanks_in_names(running: Server, name: str) -> None:
+    """The client writes a blank as a plus sign, which is a plus sign in a URI (RFC 3986)."""
+    client = new_client(running)
+    uids = {key: generate_uid() for key in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")}
+    file = samples.variant("CT_small.dcm", PatientName="Van der Berg^Ann", **uids)
+    client.store_instances([pydicom.dcmread(io.BytesIO(file))])
+    mine = {"StudyInstanceUID": uids["StudyInstanceUID"]}
+    assert len(client.search_for_studies(search_filters={**mine, "PatientName": name})) == 1
+    assert client.search_for_studies(search_filters={**mine, "PatientName": "van den Berg*"}) == []
+
+
 # The URIs that the server writes ---------------------------------------------------------------------------------
 
 

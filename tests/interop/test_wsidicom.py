@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import urllib.request
 from typing import TYPE_CHECKING
 
@@ -13,20 +14,24 @@ from wsidicom import WsiDicom, WsiDicomWebClient
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from PIL.Image import Image
     from tests.conftest import Server
+
+pytestmark = pytest.mark.filterwarnings("ignore:No bulk data URI handler")
+
+
+def opened(server: Server, files: list[bytes]) -> WsiDicom:
+    body, headers = samples.multipart(*files)
+    request = urllib.request.Request(f"{server.url}/studies", body, headers, method="POST")
+    with urllib.request.urlopen(request) as response:
+        assert response.status == 200
+    study, series, _ = samples.uids(files[0])
+    return WsiDicom.open_web(WsiDicomWebClient.create_client(server.url), study, series)
 
 
 @pytest.fixture
 def slide(running: Server) -> Iterator[WsiDicom]:
-    files = slides.slide()
-    body, headers = samples.multipart(*files)
-    request = urllib.request.Request(f"{running.url}/studies", body, headers, method="POST")
-    with urllib.request.urlopen(request) as response:
-        assert response.status == 200
-    study, series, _ = samples.uids(files[0])
-    with WsiDicom.open_web(WsiDicomWebClient.create_client(running.url), study, series) as opened:
-        yield opened
+    with opened(running, slides.slide()) as wsi:
+        yield wsi
 
 
 def test_levels_and_geometry(slide: WsiDicom) -> None:
@@ -65,8 +70,19 @@ def test_tiles_are_the_stored_streams(slide: WsiDicom) -> None:
         assert slide.read_encoded_tile(0, (x, y)).rstrip(b"\0") == slides.tiles(0)[y * columns + x]
 
 
-def test_the_colour_profile_comes_along(slide: WsiDicom) -> None:
-    (path,) = slide.metadata.optical_paths
-    assert path.icc_profile == samples.sample("crayons.icc")
-    thumbnail: Image = slide.read_thumbnail((64, 64))
-    assert thumbnail.width <= 64
+def test_a_small_colour_profile_comes_along(slide: WsiDicom) -> None:
+    (path,) = slide.metadata.pyramid.optical_paths
+    assert path.icc_profile == slides.small_profile()
+
+
+def test_a_large_colour_profile_is_no_obstacle(running: Server) -> None:
+    """wsidicom follows no BulkDataURI, and opens the slide without the profile."""
+    profile = samples.sample("crayons.icc")
+    files = slides.slide(1, profile)
+    with opened(running, files) as wsi:
+        assert wsi.read_region((0, 0), 0, (10, 10)).size == (10, 10)
+    with urllib.request.urlopen(f"{running.url}{samples.instance_path(files[0])}/metadata") as response:
+        (document,) = json.load(response)
+    uri = document["00480105"]["Value"][0]["00282000"]["BulkDataURI"]
+    with urllib.request.urlopen(uri) as response:
+        assert response.read() == profile

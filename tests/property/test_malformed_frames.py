@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.images import describe, noise
 
 from filmjacket.errors import DicomError, NotAcceptable
 from filmjacket.pixels.codecs import ENCODABLE, encode_frame
-from filmjacket.pixels.encoders import NATIVE
+from filmjacket.pixels.forms import NATIVE
 from filmjacket.pixels.wall import CodecWall
+from tests.images import describe, noise
 
 CODESTREAMS = sorted(ENCODABLE - NATIVE | {"1.2.840.10008.1.2.8.1"})
 
@@ -42,12 +42,16 @@ def _decode(wall, stream, description):
     try:
         array = wall.decode(stream, description)
     except (DicomError, NotAcceptable) as refusal:
-        assert refusal.message
-        assert refusal.section
-        return None
+        return _nothing(refusal)
     assert array.shape == (description.rows, description.columns)
     assert array.dtype == description.dtype
     return array
+
+
+def _nothing(refusal):
+    """No frame; the refusal says why, and where that is written."""
+    assert refusal.message
+    assert refusal.section
 
 
 _PROFILE = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -40,6 +40,7 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "stage_memory_bytes": ("2MiB", 2 << 20),
     "minimum_free_bytes": ("1GiB", 1 << 30),
     "search.default_limit": ("50", 50),
+    "search.attributes": ("ProtocolName, 00080070", ("ProtocolName", "00080070")),
     "search.maximum_results": ("100", 100),
     "limits.request_bytes": ("4GiB", 4 << 30),
     "limits.part_bytes": ("1000", 1000),

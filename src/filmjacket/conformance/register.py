@@ -90,7 +90,7 @@ EVERYWHERE: Final = (
 
 NOT_SUPPORTED: Final = (
     NotSupported("URI Service (WADO-URI)", "9", "Not supported."),
-    NotSupported("Rendered resources, thumbnails", "10.4.1.1.3", "Not supported: /rendered and /thumbnail are 404."),
+    NotSupported("Thumbnails", "10.4.1.1.4", "Not supported: /thumbnail is 404."),
     NotSupported("Rendered MPR and 3D volumes", "10.4.1.1.7", "Not supported."),
     NotSupported("Worklist Service (UPS-RS)", "11", "Not supported."),
     NotSupported("Non-Patient Instance Service", "12", "Not supported; a store refuses such instances with 0122H."),

@@ -9,10 +9,11 @@ from filmjacket.dicom.transfer_syntaxes import TRANSFER_SYNTAXES
 from filmjacket.errors import NotAcceptable
 from filmjacket.web.accept import parse_accept
 from filmjacket.web.media_types import written
-from filmjacket.web.negotiate_bulk import choose_bulk, choose_frames
+from filmjacket.web.negotiate_bulk import Items, choose_bulk, choose_frames
 from filmjacket.web.negotiate_rendered import Category, rendered_offers
 from filmjacket.web.offers import Offer
 from filmjacket.web.problem_document import HTML, PROBLEM_JSON, PROBLEM_XML
+from filmjacket.web.reach import Reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,15 +61,21 @@ def _offers(*, frames: bool) -> Iterator[Offer]:
 
 
 def _offer(syntax: TransferSyntax | None, *, frames: bool, multipart: bool) -> Iterator[Offer]:
-    """What negotiation answers to a request for what is stored, in its own media type."""
-    choose = choose_frames if frames else choose_bulk
+    """What negotiation answers to a request for what is stored, in its own media type.
+
+    What other forms are converted to is among them: there is no form that cannot be stored.
+    """
     media_type = "application/octet-stream" if syntax is None else syntax.media_type
     if media_type is None:
         return
     uid = transfer_syntaxes.EXPLICIT_VR_LITTLE_ENDIAN if syntax is None else syntax.uid
     accept = parse_accept(written(media_type, multipart=multipart, transfer_syntax=uid))
     try:
-        plan = choose(accept, single=True, stored=None if syntax is None else syntax.uid)
+        reach = Reach(uid, encapsulated=syntax is not None)
+        if frames:
+            plan = choose_frames(accept, single=True, reach=reach)
+        else:
+            plan = choose_bulk(accept, items=Items(native=True, compressed=True), reach=reach)
     except NotAcceptable:
         return
     yield Offer(plan.media_type, plan.multipart, plan.transfer_syntax)

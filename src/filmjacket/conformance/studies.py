@@ -21,6 +21,7 @@ SEARCH_PARAMETERS: Final = (
     p.EMPTYVALUEMATCHING,
     p.MULTIPLEVALUEMATCHING,
     p.ACCEPT,
+    p.CHARSET,
 )
 
 DELETE_RESPONSE: Final = (Offer(JSON, multipart=False),)
@@ -43,7 +44,7 @@ SEARCH: Final = Transaction(
                  tests="conformance/test_s10_6_search.py")
         for name, template, text in _SEARCHES
     ),
-    (p.H_ACCEPT, p.H_ACCEPT_ENCODING, p.H_PREFER),
+    (p.H_ACCEPT, p.H_ACCEPT_CHARSET, p.H_ACCEPT_ENCODING, p.H_PREFER),
     (p.H_TYPE_SENT, p.H_LENGTH, p.H_CODING, p.H_WARNING, p.H_TOTAL, p.H_PREFERENCE, p.H_VARY, p.H_CACHE_CONTROL),
     (
         Status(200, "The matches, an empty array if there are none.", "2026"),

@@ -13,6 +13,7 @@ from filmjacket.conformance.representations import (
     rendered_frame_offers,
     rendered_instance_offers,
 )
+from filmjacket.conformance.studies_volumes import volume_resources
 from filmjacket.web import negotiate
 
 STUDY: Final = "/studies/{study}"
@@ -64,6 +65,7 @@ RETRIEVE: Final = Transaction(
                 ("frames", INSTANCE + "/frames/{frames}", "Pictures of frames"),
             )
         ),
+        *volume_resources(STUDY, SERIES, INSTANCE),
     ),
     (p.H_ACCEPT, p.H_ACCEPT_CHARSET, p.H_ACCEPT_ENCODING, p.H_IF_NONE_MATCH, p.H_IF_MATCH, p.H_RANGE, p.H_IF_RANGE),
     (p.H_TYPE_SENT, p.H_LENGTH, p.H_CODING, p.H_LOCATION_OF_CONTENT, p.H_ETAG, p.H_CONTENT_RANGE, p.H_VARY,

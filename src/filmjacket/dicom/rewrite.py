@@ -3,11 +3,15 @@
 PS3.18 8.7.8.2 forbids Implicit VR Little Endian and Explicit VR Big Endian; deflated files and files without
 File Meta Information come the same way. Values are not interpreted: bytes are swapped by VR, lengths and VRs written
 anew, sequences get undefined lengths. Large values pass through; memory stays at one piece of input.
+
+The same way files get other pixel data: header and trailer are those of the stored file, but for what changes.
 """
 
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
 from filmjacket.dicom import events as ev
@@ -15,11 +19,12 @@ from filmjacket.dicom import transfer_syntaxes
 from filmjacket.dicom.scanner import FOREIGN_GROUPS, Scanner
 from filmjacket.dicom.values import swap_bytes
 from filmjacket.dicom.vr import LONG_LENGTH_VRS, VALUE_REPRESENTATIONS
-from filmjacket.dicom.writer import PREAMBLE, meta_bytes
+from filmjacket.dicom.writer import PREAMBLE, deflated, element_bytes, meta_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from filmjacket.dicom.attributes import Element
     from filmjacket.dicom.events import Event
 
 LARGE_VALUE = 64 * 1024
@@ -60,6 +65,69 @@ def to_explicit_little_endian(chunks: Iterable[bytes]) -> Iterator[bytes]:
     yield rewriter.finish()
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a file is to have otherwise.
+
+    `attributes` of the top level are set, or removed where None. `pixels` makes the element `pixel_tag` with its
+    header anew, None leaves it alone. `is_last` says that nothing follows it in the file, which then is not read on.
+    """
+
+    transfer_syntax: str
+    attributes: dict[str, Element | None] = field(default_factory=dict[str, "Element | None"])
+    pixel_tag: str = ""
+    pixels: Callable[[], Iterable[bytes]] | None = None
+    is_last: bool = False
+
+
+def changed_file(chunks: Iterable[bytes], change: Change) -> Iterator[bytes]:
+    """Yield the file that the chunks make up with what is to change, in any Explicit VR Little Endian syntax.
+
+    Pixels are asked for when their turn comes. Raises `DicomError` when the file is not readable.
+    """
+    rewriter = _Rewriter(change)
+    body = _changed(chunks, rewriter, change)
+    syntax = transfer_syntaxes.get(change.transfer_syntax)
+    if syntax is None or not syntax.deflated:
+        return body
+    return _with_deflated_data_set(body, rewriter)
+
+
+def _changed(chunks: Iterable[bytes], rewriter: _Rewriter, change: Change) -> Iterator[bytes]:
+    scanner = rewriter.scanner
+    depth, written = 0, change.pixels is None
+    for events in chain.from_iterable(chain(map(scanner.feed, chunks), (_finish(scanner),))):
+        begun = 0
+        for place, (kind, tag, *_) in enumerate(() if written else events):
+            if depth == 0 and tag == change.pixel_tag and change.pixels is not None:
+                yield rewriter.write(events[:place])
+                yield rewriter.write_up_to(tag)
+                yield from change.pixels()
+                if change.is_last:
+                    return
+                written, begun = True, place
+                break
+            depth += (kind == ev.SEQUENCE) - (kind == ev.SEQUENCE_END)
+        piece = rewriter.write(events[begun:])
+        if piece:
+            yield piece
+    yield rewriter.finish()
+
+
+def _finish(scanner: Scanner) -> Iterator[list[Event]]:
+    """The last events, when everything is fed."""
+    yield from scanner.finish()
+
+
+def _with_deflated_data_set(pieces: Iterator[bytes], rewriter: _Rewriter) -> Iterator[bytes]:
+    """Everything behind the File Meta Information deflated."""
+    head = b""
+    while not rewriter.meta_length or len(head) < rewriter.meta_length:
+        head += next(pieces)
+    yield head[: rewriter.meta_length]
+    yield from deflated(chain((head[rewriter.meta_length :],), pieces))
+
+
 def _flows(tag: str, vr: str, length: int, kept: int) -> bool:  # noqa: ARG001 - a flow rule
     return length > LARGE_VALUE
 
@@ -67,8 +135,14 @@ def _flows(tag: str, vr: str, length: int, kept: int) -> bool:  # noqa: ARG001 -
 class _Rewriter:
     """Events in, bytes of the new file out."""
 
-    def __init__(self) -> None:
+    def __init__(self, change: Change | None = None) -> None:
         self.scanner = Scanner(_flows, pass_through=True)
+        self.meta_length = 0
+        self._syntax = change.transfer_syntax if change else ""
+        changes = change.attributes if change else {}
+        # Elements still to be put in where they belong, the lowest tag last.
+        self._added = [(tag, changes[tag]) for tag in sorted(changes, reverse=True)]
+        self._dropped = frozenset(changes) | ({change.pixel_tag} if change and change.pixels else frozenset[str]())
         self._out: list[bytes] = []
         self._identity: dict[str, str] = {}
         self._begun = False
@@ -89,9 +163,11 @@ class _Rewriter:
             self._big_endian = self.scanner.encoding.big_endian
         for kind, tag, vr, _, length, raw in events:
             if tag and not self._levels:
-                self._foreign = tag[:4] in FOREIGN_GROUPS
+                self._foreign = tag[:4] in FOREIGN_GROUPS or tag in self._dropped
                 if not self._begun and tag > _SOP_INSTANCE:
                     self._begin()
+                if self._added and self._added[-1][0] <= tag:
+                    self._add_up_to(tag)
             before = len(self._out)
             self._WRITERS[kind](self, tag, vr, length, raw)
             if self._foreign:
@@ -104,11 +180,24 @@ class _Rewriter:
         self._out.clear()
         return written
 
-    def finish(self) -> bytes:
-        """Return what is left."""
+    def write_up_to(self, tag: str) -> bytes:
+        """Return what has to stand before an element that somebody else writes."""
         if not self._begun:
             self._begin()
-        return b"".join(self._out)
+        self._add_up_to(tag)
+        written = b"".join(self._out)
+        self._out.clear()
+        return written
+
+    def finish(self) -> bytes:
+        """Return what is left."""
+        return self.write_up_to("FFFFFFFF")
+
+    def _add_up_to(self, tag: str) -> None:
+        while self._added and self._added[-1][0] <= tag:
+            name, element = self._added.pop()
+            if element is not None:
+                self._out.append(element_bytes(name, element))
 
     def _begin(self) -> None:
         """Put preamble and File Meta Information in front; (0002,0003) has to be (0008,0018) (PS3.10 7.1)."""
@@ -120,7 +209,9 @@ class _Rewriter:
             syntax = stored.uid
         sop_class = self._identity.get(_SOP_CLASS) or scanner.meta.text("00020002") or ""
         sop_instance = self._identity.get(_SOP_INSTANCE) or scanner.meta.text("00020003") or ""
-        self._out.insert(0, PREAMBLE + meta_bytes(sop_class, sop_instance, syntax))
+        head = PREAMBLE + meta_bytes(sop_class, sop_instance, self._syntax or syntax)
+        self.meta_length = len(head)
+        self._out.insert(0, head)
 
     def _write_value(self, tag: str, vr: str, length: int, raw: bytes) -> None:
         if tag.endswith("0000") and vr in {"UL", "UN"}:

@@ -105,6 +105,27 @@ def meta_bytes(sop_class: str, sop_instance: str, transfer_syntax: str) -> bytes
     return _small_element("00020000", {"vr": "UL", "Value": [len(group)]}) + group
 
 
+def element_bytes(tag: str, element: Element) -> bytes:
+    """Return a small element in Explicit VR Little Endian."""
+    return _small_element(tag, element)
+
+
+def encapsulated_element(tag: str, content: EncapsulatedFrames) -> Iterator[bytes]:
+    """Yield encapsulated Pixel Data with its header (PS3.5 A.4)."""
+    return _encapsulated(tag, content)
+
+
+def native_element(tag: str, vr: str, content: BulkStream) -> Iterator[bytes]:
+    """Yield a bulk value with its header, padded to even length."""
+    yield _head(tag, vr, content.length + content.length % 2)
+    yield from _exactly(tag, content, VALUE_REPRESENTATIONS[vr].padding)
+
+
+def deflated(body: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a data set deflated as Deflated Explicit VR Little Endian has it (PS3.5 A.5)."""
+    return _deflate(iter(body))
+
+
 class _Writer:
     """One file: where bulk comes from, and whether UTF-8 has to be announced."""
 

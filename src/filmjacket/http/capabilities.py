@@ -22,8 +22,8 @@ from filmjacket.conformance.register import (
     operations,
     selection_of,
 )
-from filmjacket.http.errors import problem
 from filmjacket.http.request import base_url_of, context_of, preferences_of, raw_query
+from filmjacket.http.uri import retrieve_by_uri
 from filmjacket.web.conditional import etag, is_not_modified
 from filmjacket.web.media_types import JSON
 
@@ -70,14 +70,7 @@ async def openapi(request: Request) -> Response:
 async def landing(request: Request) -> Response:
     """Links for whoever opens the base URL; a browser gets a page."""
     if b"requestType=" in raw_query(request):
-        return problem(
-            501,
-            "not-implemented",
-            "The URI service (WADO-URI) is not there yet; instances can be had of the Studies service.",
-            section="9",
-            offender="requestType",
-            accepted=("/studies/{study}/series/{series}/instances/{instance}",),
-        )
+        return await retrieve_by_uri(request)  # 9.1: the target of the URI service is its base URI
     offer = choose_offer(preferences_of(request), LANDING_OFFERS)
     base_url = base_url_of(request)
     if offer.media_type == HTML:

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from filmjacket.archive.ports import Blobs, Index
+    from filmjacket.deid.pseudonyms import Pseudonyms
     from filmjacket.http.responses import Delivery
     from filmjacket.offload import Lanes
     from filmjacket.pixels.volume_cache import VolumeCache
     from filmjacket.pixels.wall import CodecWall
     from filmjacket.services.studies.ingest import Ingest
     from filmjacket.services.studies.studio import Studio
+    from filmjacket.services.studies.transcode import Transcoder
     from filmjacket.settings import Settings
 
 
@@ -29,3 +33,5 @@ class Context:
     wall: CodecWall
     volumes: VolumeCache
     studio: Studio
+    coder: Transcoder
+    pseudonyms: Callable[[], Pseudonyms]

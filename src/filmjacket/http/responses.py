@@ -64,6 +64,10 @@ class Conditions:
             request.method == "HEAD",
         )
 
+    def need_no_content(self, tag: str) -> bool:
+        """Whether the representation with that tag need not be made: nobody wants its bytes."""
+        return self.head or is_not_modified(self.if_none_match, tag) or is_precondition_failed(self.if_match, tag)
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -213,9 +217,17 @@ def _begin(status: int, download: Download, chunks: Iterator[bytes], length: int
 
 
 async def start_download(lanes: Lanes, request: Request, function: Callable[[], Download]) -> DownloadResponse:
-    """Run a retrieve function and the first reads in one thread hop."""
+    """Run a retrieve function and the first reads in one thread hop; two if bytes have to be coded."""
     conditions, delivery = Conditions.of(request), context_of(request).delivery
-    return DownloadResponse(await lanes.disk(lambda: begin(function(), conditions, delivery)), lanes)
+
+    def work() -> Download | Begun:
+        download = function()
+        return download if download.coded else begin(download, conditions, delivery)
+
+    found = await lanes.disk(work)
+    if isinstance(found, Begun):
+        return DownloadResponse(found, lanes)
+    return DownloadResponse(await lanes.cpu(begin, found, conditions, delivery), lanes, cpu=True)
 
 
 class DownloadResponse(Response):

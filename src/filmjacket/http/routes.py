@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
-from filmjacket.http import capabilities, health, removal, rendered, studies, volumes
+from filmjacket.http import capabilities, health, removal, rendered, studies, thumbnails, uri, volumes
 from filmjacket.web.query import Level
 from filmjacket.web.volume_rendering import Operation
 
@@ -73,7 +73,9 @@ STUDIES_SERVICE = (
 
 VOLUMES = (
     # The template that Table 10.4.1.8-1 prints; it must be in front of series, whose UID it can never be.
-    Row("GET", STUDY + "/series/rendered3d", volumes.rendering(Operation.THREE_D), "10.4", "study-rendered3d-as-printed"),
+    Row(
+        "GET", STUDY + "/series/rendered3d", volumes.rendering(Operation.THREE_D), "10.4", "study-rendered3d-as-printed"
+    ),
     *(
         Row("GET", f"{template}/{name}", volumes.rendering(operation), "10.4", f"{level}-{name}")
         for name, operation in (("renderedmpr", Operation.MPR), ("rendered3d", Operation.THREE_D))
@@ -86,12 +88,21 @@ VOLUMES = (
     ),
 )
 
+THUMBNAILS = (
+    Row("GET", STUDY + "/thumbnail", thumbnails.thumbnail, "10.4", "study-thumbnail"),
+    Row("GET", SERIES + "/thumbnail", thumbnails.thumbnail, "10.4", "series-thumbnail"),
+    Row("GET", INSTANCE + "/thumbnail", thumbnails.thumbnail, "10.4", "instance-thumbnail"),
+    Row("GET", INSTANCE + "/frames/{frames}/thumbnail", thumbnails.frame_thumbnail, "10.4", "frames-thumbnail"),
+)
+
+URI_SERVICE = (Row("GET", "/wado", uri.retrieve_by_uri, "9", "wado-uri"),)
+
 DESCRIPTIONS = (
     Row("GET", "/", capabilities.landing, "8.9", "landing"),
     Row("GET", "/openapi.json", capabilities.openapi, "8.9", "openapi"),
 )
 
-TABLE = (*VOLUMES, *STUDIES_SERVICE, *DESCRIPTIONS)
+TABLE = (*VOLUMES, *STUDIES_SERVICE, *THUMBNAILS, *URI_SERVICE, *DESCRIPTIONS)
 """Every row. Each is declared in `filmjacket.conformance` under its name, and OPTIONS on its template says so."""
 
 

@@ -26,6 +26,7 @@ from filmjacket.services.studies.search import SearchAnswer, search
 from filmjacket.services.studies.store import StoreLimits, StoreReport, StoreSession, StoreTarget, open_session
 from filmjacket.web import negotiate, store_response
 from filmjacket.web.bulk_uri import parse_bulk_path
+from filmjacket.web.charset_choice import parse_charset_wishes
 from filmjacket.web.media_types import DICOM_JSON
 from filmjacket.web.metadata_query import parse_metadata_query
 from filmjacket.web.prefer import EXACT_COUNT, wants_exact_count
@@ -62,9 +63,10 @@ def searching(level: Level) -> Endpoint:
         query = replace(query, count=wants_exact_count(request.headers.getlist("prefer")))
         base_url = base_url_of(request)
         conditions = Conditions.of(request)
+        charsets = parse_charset_wishes(raw_query(request), request.headers.get("accept-charset"))
 
         def work() -> tuple[SearchAnswer, Response]:
-            answer = search(context.index, query, preferences, base_url)
+            answer = search(context.index, query, preferences, base_url, charsets)
             return answer, DownloadResponse(begin(answer.download, conditions, context.delivery), context.lanes)
 
         answer, response = await context.lanes.db(work)
@@ -84,7 +86,10 @@ def _warning_headers(answer: SearchAnswer) -> dict[str, str]:
 
 async def retrieve(request: Request) -> Response:
     """Retrieve Study, Series or Instance (10.4.1.1.1)."""
-    return await _download(request, partial(retrieve_instances, zip_names=context_of(request).settings.zip.template))
+    context = context_of(request)
+    return await _download(
+        request, partial(retrieve_instances, zip_names=context.settings.zip.template, coder=context.coder)
+    )
 
 
 async def metadata(request: Request) -> Response:
@@ -99,23 +104,23 @@ async def metadata(request: Request) -> Response:
 async def frames(request: Request) -> Response:
     """Retrieve Frames (10.4.1.1.6)."""
     numbers = parse_frame_list(request.path_params["frames"])
-    return await _download(request, partial(retrieve_frames, numbers=numbers))
+    return await _download(request, partial(retrieve_frames, numbers=numbers, coder=context_of(request).coder))
 
 
 async def bulk_data_of_all(request: Request) -> Response:
     """Retrieve every bulk value of a study, series or instance (10.4.1.1.5)."""
-    return await _download(request, retrieve_bulk_collection)
+    return await _download(request, partial(retrieve_bulk_collection, coder=context_of(request).coder))
 
 
 async def pixel_data(request: Request) -> Response:
     """Retrieve the pixel data of a study, series or instance (10.4.1.1.5)."""
-    return await _download(request, retrieve_pixel_collection)
+    return await _download(request, partial(retrieve_pixel_collection, coder=context_of(request).coder))
 
 
 async def bulk_data(request: Request) -> Response:
     """Retrieve one bulk value (10.4.1.1.5)."""
     path = parse_bulk_path(request.path_params["path"])
-    return await _download(request, partial(retrieve_bulk_data, path=path))
+    return await _download(request, partial(retrieve_bulk_data, path=path, coder=context_of(request).coder))
 
 
 async def _download(

@@ -12,10 +12,16 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 from sqlalchemy import bindparam, select
 
+from filmjacket.dicom import transfer_syntaxes
+from filmjacket.dicom.layout import PixelLayout
+from filmjacket.dicom.pixel_layout import PIXEL_TAGS, number_of_frames
+from filmjacket.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from filmjacket.index.instances import documents_of
 from filmjacket.index.rows import unpack_document
 from filmjacket.index.schema import instances, series, studies
 from filmjacket.index.unit import one_of, portions, run, select_keys
+from filmjacket.pixels.forms import DECODABLE, reach_of
+from filmjacket.web.reach import Reach
 from filmjacket.web.search_tables import (
     AVAILABLE_TRANSFER_SYNTAX_UID,
     INSTANCE_AVAILABILITY,
@@ -73,10 +79,8 @@ _REMEMBERED = 256
 
 _MEMBERS_AT_ONCE = 50
 
-_EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
-# Stored forms that are handed out in Explicit VR Little Endian and never as they are (PS3.18 8.7.3.5).
-_CONVERTED = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.2"})
-_DEFLATED = "1.2.840.10008.1.2.1.99"
+# Only whole metadata have it, the summary of an instance does not.
+_BITS_STORED = "00280101"
 
 
 def study_document(row: Record) -> Attributes:
@@ -107,19 +111,36 @@ def instance_document(row: Record, stored: bytes) -> Attributes:
     document[SOP_INSTANCE_UID] = _uid(row.sop_uid)
     document[INSTANCE_AVAILABILITY] = _ONLINE
     document[TRANSFER_SYNTAX_UID] = _uid(row.transfer_syntax)
-    document[AVAILABLE_TRANSFER_SYNTAX_UID] = available_transfer_syntaxes((row.transfer_syntax,))
+    document[AVAILABLE_TRANSFER_SYNTAX_UID] = _available(row.transfer_syntax, document)
     return document
 
 
 @lru_cache(maxsize=256)
 def available_transfer_syntaxes(stored: tuple[str, ...]) -> Element:
-    """Return AvailableTransferSyntaxUID: what the server can hand out without loss, preferred first."""
+    """Return AvailableTransferSyntaxUID of instances of which no more is known: their own, and the native one.
+
+    What can be had without loss, preferred first (PS3.18 Table 10.6.3-5). Without the pixels' description only the
+    native form is sure.
+    """
     found: dict[str, None] = {}
     for uid in stored:
-        found[_EXPLICIT_LITTLE_ENDIAN if uid in _CONVERTED else uid] = None
-        if uid == _DEFLATED:
-            found[_EXPLICIT_LITTLE_ENDIAN] = None
+        found |= dict.fromkeys(Reach(uid, encapsulated=False).available)
+    if all(uid in DECODABLE for uid in stored):
+        found[EXPLICIT_VR_LITTLE_ENDIAN] = None
     return {"vr": "UI", "Value": list(found)}
+
+
+def _available(stored: str, document: Attributes) -> Element:
+    """Return AvailableTransferSyntaxUID of one instance: every syntax if the document is whole."""
+    if _BITS_STORED not in document:
+        return available_transfer_syntaxes((stored,))
+    tag = next((tag for tag in sorted(PIXEL_TAGS) if tag in document), None)
+    syntax = transfer_syntaxes.get(stored)
+    pixel = None
+    if tag is not None and syntax is not None:
+        pixel = PixelLayout(tag, "OW", syntax.encapsulated, 0, 0, number_of_frames(document), 0)
+    reach = reach_of(document, stored, pixel, framed=syntax is not None and not syntax.video)
+    return {"vr": "UI", "Value": list(reach.available)}
 
 
 class Documents:

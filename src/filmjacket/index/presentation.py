@@ -59,6 +59,8 @@ class Presentation:
             query.include_all
             or bool(self._private)
             or any(level_of(tag) is Level.INSTANCE and tag not in _SUMMARY for tag in asked)
+            # What else pixels can be had in depends on what they are.
+            or (AVAILABLE_TRANSFER_SYNTAX_UID,) in paths
         )
 
     def present(self, rows: Sequence[Record]) -> tuple[SearchMatch, ...]:

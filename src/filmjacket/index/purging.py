@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import orjson
 from sqlalchemy import bindparam, delete, func, select
 
 from filmjacket.archive.deletions import Cause, PurgedBatch
 from filmjacket.index.instances import unknown_keys
 from filmjacket.index.kept import kept_keys
+from filmjacket.index.rows import unpack_document
 from filmjacket.index.schema import UNKNOWN_NUMBER, deleted_frame_chunks, deleted_instances, holds, tombstones
+from filmjacket.index.search_rows import forget_names
 from filmjacket.index.unit import delete_keys, insert_rows, run, run_many
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ _EXPIRED = (
         _GONE.blob_size,
         _GONE.deleted_at,
         _GONE.cause,
+        _GONE.metadata,
     )
     .where(*_IS_EXPIRED)
     .order_by(_GONE.keep_until)
@@ -62,6 +66,7 @@ def purge(connection: Connection, *, at: int, retained_since: int | None, batch:
     keys = [{"study_uid": row.study_uid, "sop_uid": row.sop_uid, "blob_key": row.blob_key} for row in expired]
     delete_keys(connection, deleted_frame_chunks, keys)
     delete_keys(connection, deleted_instances, keys)
+    forget_names(connection, (orjson.loads(unpack_document(row.metadata)) for row in expired))
     blob_keys = unknown_keys(connection, [row.blob_key for row in expired])
     blob_keys -= kept_keys(connection, blob_keys)
     return PurgedBatch(len(expired), sum(row.blob_size for row in expired), tuple(sorted(blob_keys)))

@@ -226,7 +226,7 @@ search_values = Table(
 )
 
 # What fuzzy matching looks for, of every folded component group that a promoted column holds or once held: the words
-# follow from the name alone, so that a row can be superfluous and never wrong.
+# follow from the name alone, so that a row can be superfluous and never wrong. A purge removes those of its patients.
 name_words = Table(
     "name_words",
     metadata,

@@ -60,12 +60,16 @@ def search(connection: Connection, query: SearchQuery, maximum_results: int) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Statements for the page and for counting, which have the same values, and whether they decide exactly."""
+    """Statements for the page and for counting, which have the same values, and whether they decide exactly.
+
+    `kept` is the number of what matches in odd studies, once that is known.
+    """
 
     shape: SearchShape
     counted: SearchShape
     parameters: dict[str, Any]
     exact: bool
+    kept: int | None = None
 
 
 def _plan(connection: Connection, query: SearchQuery) -> _Plan:
@@ -97,6 +101,7 @@ def _plan(connection: Connection, query: SearchQuery) -> _Plan:
         joined=frozenset(condition.level for condition in weighed),
         odd=Odd.LET_THROUGH if odd else Odd.PLAIN,
         documents=False,
+        few=few,
     )
     counted = shape
     if not few:
@@ -155,10 +160,22 @@ def _settle_odd(connection: Connection, query: SearchQuery, plan: _Plan, documen
     if len(rows) > _MOST_ODD or len(set(uids)) < len(uids):
         return plan
     checked = Verification(query, documents, exact=False)
+    kept = [uid for row, uid in zip(rows, uids, strict=True) if checked.holds(row)]
     # A list cannot be empty, and no UID is.
-    kept = [uid for row, uid in zip(rows, uids, strict=True) if checked.holds(row)] or [""]
-    settled = plan.parameters | {"kept": kept}
-    return _Plan(replace(plan.shape, odd=Odd.KEPT), replace(plan.counted, odd=Odd.KEPT), settled, exact=True)
+    settled = plan.parameters | {"kept": kept or [""]}
+    return replace(plan, shape=replace(plan.shape, odd=Odd.KEPT), parameters=settled, kept=len(kept))
+
+
+def _count(connection: Connection, plan: _Plan) -> int:
+    """Return the number of matches: what satisfies the conditions, in odd studies what was kept instead."""
+    plain = run(connection, count(replace(plan.counted, odd=Odd.PLAIN)), plan.parameters)[0].matches
+    if plan.kept is None:
+        return plain
+    return (
+        plain
+        + plan.kept
+        - run(connection, count(replace(plan.counted, odd=Odd.SATISFYING)), plan.parameters)[0].matches
+    )
 
 
 _OWN_UID = {Level.STUDY: "study_uid", Level.SERIES: "series_uid", Level.INSTANCE: "sop_uid"}
@@ -172,7 +189,7 @@ def _page(connection: Connection, plan: _Plan, query: SearchQuery, limit: int) -
     rows = run(connection, page(plan.shape), plan.parameters | paging)
     # A page that begins behind the last match does not tell how many there are.
     if len(rows) > limit or (query.count and query.offset and not rows):
-        return rows[:limit], run(connection, count(plan.counted), plan.parameters)[0].matches
+        return rows[:limit], _count(connection, plan)
     return rows, query.offset + len(rows)
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 
 from filmjacket.dicom.levels import Level
-from filmjacket.index.schema import name_words, search_values
+from filmjacket.index.rows import study_columns
+from filmjacket.index.schema import name_words, search_values, studies
 from filmjacket.index.search_catalog import read_catalog
 from filmjacket.index.unit import delete_keys, insert_rows, one_of, portions, run
 from filmjacket.web.person_names import name_words as words_of
@@ -34,6 +35,14 @@ NAME_COLUMNS = tuple(
     for group in ("", "_ideographic", "_phonetic")
 )
 _KNOWN_NAMES = select(name_words.c.name).where(one_of(name_words.c.word, "words"), one_of(name_words.c.name))
+_USED_NAMES = select(name_words.c.name).where(
+    one_of(name_words.c.word, "words"),
+    one_of(name_words.c.name),
+    or_(
+        *(exists().where(studies.c[column] == name_words.c.name) for column in NAME_COLUMNS),
+        exists().where(one_of(search_values.c.attribute, "attributes"), search_values.c.value == name_words.c.name),
+    ),
+)
 
 
 class SearchRows:
@@ -111,6 +120,26 @@ def write_names(connection: Connection, names: Iterable[str]) -> None:
         for word in _storable_words(name)
     ]
     insert_rows(connection, name_words, rows)
+
+
+def forget_names(connection: Connection, data_sets: Iterable[Attributes]) -> None:
+    """Remove the words of the names in data sets that are gone for good, unless something stored has the same name."""
+    declared = [(number, one) for number, one in read_catalog(connection).attributes.values() if one.vr == "PN"]
+    names: set[str] = set()
+    for attributes in data_sets:
+        columns, _ = study_columns(attributes)
+        names.update(columns[name] for name in NAME_COLUMNS if columns[name])
+        for _, attribute in declared:
+            names.update(indexed_values(attributes, attribute)[0])
+    numbers = [number for number, _ in declared] or [-1]  # no attribute has this number
+    firsts = {name: words[0] for name in names if (words := _storable_words(name))}
+    for some in portions(sorted(firsts)):
+        parameters = {"keys": some, "words": sorted({firsts[name] for name in some}), "attributes": numbers}
+        used = {row.name for row in run(connection, _USED_NAMES, parameters)}
+        unused = [name for name in some if name not in used]
+        delete_keys(
+            connection, name_words, [{"word": word, "name": name} for name in unused for word in _storable_words(name)]
+        )
 
 
 def _storable_words(name: str) -> tuple[str, ...]:

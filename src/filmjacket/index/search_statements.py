@@ -53,12 +53,13 @@ ANY_ODD = select(odd_studies.c.study_uid).limit(1)
 
 class Odd(StrEnum):
     """What becomes of what is in odd studies: nothing special, all of it passes and is marked, nothing but it
-    passes, or those pass whose own UIDs are bound as `kept`.
+    passes, nothing but what satisfies the conditions too, or those pass whose own UIDs are bound as `kept`.
     """
 
     PLAIN = "plain"
     LET_THROUGH = "let-through"
     ALONE = "alone"
+    SATISFYING = "satisfying"
     KEPT = "kept"
 
 
@@ -68,7 +69,8 @@ class SearchShape:
 
     `path` names the UID columns that the target URI fixes, bound under their own names; the values of
     `conditions` are bound as `p0`, `p1`, ... `joined` are the levels conditions look into; `odd` says what becomes
-    of studies that columns do not hold faithfully; `documents` brings the metadata for verification.
+    of studies that columns do not hold faithfully; `documents` brings the metadata for verification. `few` says that
+    the conditions leave few rows.
     """
 
     level: Level
@@ -77,6 +79,7 @@ class SearchShape:
     joined: frozenset[Level]
     odd: Odd
     documents: bool
+    few: bool = True
 
 
 @lru_cache(maxsize=256)
@@ -132,10 +135,23 @@ def _where(shape: SearchShape) -> list[ColumnElement[bool]]:
         return [*path, or_(and_(true(), *matching), _is_odd(shape))]
     if shape.odd is Odd.ALONE:
         return [*path, _is_odd(shape)]
+    if shape.odd is Odd.SATISFYING:
+        return [*path, *matching, _is_odd(shape)]
     if shape.odd is Odd.KEPT:
         kept = and_(one_of(table.c[_OWN_UID[shape.level]], "kept"), _is_odd(shape))
-        return [*path, or_(and_(*matching, not_(_is_odd(shape))), kept)]
+        return [*path, or_(and_(_found_first(shape, matching), not_(_is_odd(shape))), kept)]
     return [*path, *matching]
+
+
+def _found_first(shape: SearchShape, matching: list[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Return conditions as one that a planner can use beside another one: few rows by their keys."""
+    if not shape.few or shape.path:
+        return and_(true(), *matching)
+    own: list[Column[Any]] = [
+        _TABLES[shape.level].c[name] for name in dict.fromkeys(("study_uid", _OWN_UID[shape.level]))
+    ]
+    found = select(*own).select_from(_source(shape)).where(*matching).correlate(None)
+    return _tuple(*own).in_(found)
 
 
 def _is_odd(shape: SearchShape) -> ColumnElement[bool]:
@@ -168,7 +184,7 @@ def _clause(shape: Shape, names: Iterator[str], *, indexed: bool = True) -> Colu
 
 def _some_request(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnElement[bool]:  # noqa: FBT001 - of a table
     found = select(request_attributes.c.study_uid, request_attributes.c.series_uid).where(_clause(rest[0], names))
-    return _tuple(indexed, series.c.study_uid, series.c.series_uid).in_(found)
+    return _tuple(series.c.study_uid, series.c.series_uid, indexed=indexed).in_(found)
 
 
 def _some_name(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnElement[bool]:  # noqa: FBT001
@@ -181,7 +197,7 @@ def _some_value(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnE
     wanted: list[Any] = [search_values.c[name] for name in columns]
     found = select(*wanted).where(_clause(part, names))
     own: list[Column[Any]] = [metadata.tables[table].c[name] for name in columns]
-    return _tuple(indexed, *own).in_(found)
+    return _tuple(*own, indexed=indexed).in_(found)
 
 
 def _in_values(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnElement[bool]:  # noqa: FBT001
@@ -199,7 +215,7 @@ def _some_above(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnE
     table, parents = _TABLES[level], _TABLES[above]
     wanted: list[Any] = [parents.c[name] for name in columns]
     found = select(*wanted).where(_clause(part, names)).correlate(None)
-    return _tuple(indexed, *(table.c[name] for name in columns)).in_(found)
+    return _tuple(*(table.c[name] for name in columns), indexed=indexed).in_(found)
 
 
 def _in_study_of(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnElement[bool]:  # noqa: FBT001
@@ -227,7 +243,7 @@ def _comparison(operator: str, column: ColumnElement[Any], names: Iterator[str])
     return _OPERATORS[operator](column, bindparam(next(names)))
 
 
-def _tuple(indexed: bool, *columns: Column[Any]) -> ColumnElement[Any]:  # noqa: FBT001 - a private detail
+def _tuple(*columns: Column[Any], indexed: bool = True) -> ColumnElement[Any]:
     wanted = [column if indexed else _unindexed(column) for column in columns]
     return cast("Any", tuple_(*wanted) if len(wanted) > 1 else wanted[0])
 

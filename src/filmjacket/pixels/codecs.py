@@ -15,9 +15,10 @@ import numpy as np
 from filmjacket.dicom.transfer_syntaxes import TRANSFER_SYNTAXES, Kind
 from filmjacket.errors import DicomError, NotAcceptable
 from filmjacket.pixels.deflated import inflate_frame
-from filmjacket.pixels.encoders import ENCODABLE, encode_frame, recompress_jpeg, restore_jpeg
+from filmjacket.pixels.encoders import encode_frame, recompress_jpeg, restore_jpeg
+from filmjacket.pixels.forms import DECODABLE, DECODED_KINDS, ENCODABLE, decoded_photometric
 from filmjacket.pixels.frames import native_frame, reduced, shape_samples, used_bits
-from filmjacket.pixels.photometric import decoded_photometric, rgb_to_ybr
+from filmjacket.pixels.photometric import rgb_to_ybr, ybr_to_rgb
 from filmjacket.pixels.streams import Stream, examine
 
 if TYPE_CHECKING:
@@ -41,28 +42,6 @@ MAX_FRAME_BYTES: Final = 1 << 30
 """A decoded frame may take this much: 23,000 x 15,000 pixels in colour. A codestream of a kilobyte can announce four
 times that, and more."""
 
-_DECODED_KINDS: Final = frozenset(
-    (
-        Kind.UNCOMPRESSED,
-        Kind.DEFLATED_FRAME,
-        Kind.RLE,
-        Kind.JPEG,
-        Kind.JPEG_LS,
-        Kind.JPEG_2000,
-        Kind.HTJ2K,
-        Kind.JPEG_XL,
-    )
-)
-# JPEG processes 3, 5, 7 and so on: arithmetic coding and hierarchies, which no decoder at hand knows.
-_UNKNOWN_JPEG: Final = frozenset(
-    f"1.2.840.10008.1.2.4.{number}" for number in (52, 54, 56, 58, 59, 60, 61, 62, 63, 64, 65, 66)
-)
-
-DECODABLE: Final = frozenset(
-    uid for uid, syntax in TRANSFER_SYNTAXES.items() if syntax.kind in _DECODED_KINDS and uid not in _UNKNOWN_JPEG
-)
-"""Transfer syntaxes whose frames can be decoded."""
-
 
 def decode_frame(stream: bytes, description: PixelDescription, *, reduction: int = 0) -> NDArray[Any]:
     """Stored values of one frame: (rows, columns) or (rows, columns, samples) in `description.dtype`.
@@ -71,7 +50,7 @@ def decode_frame(stream: bytes, description: PixelDescription, *, reduction: int
     by the resolution levels of the codestream where it has them. Raises `DicomError` for a stream that is malformed,
     cut short, or of another image than the data set describes; `NotAcceptable` for a coding that cannot be decoded.
     """
-    if description.coding not in _DECODED_KINDS or description.transfer_syntax in _UNKNOWN_JPEG:
+    if description.coding not in DECODED_KINDS or description.transfer_syntax not in DECODABLE:
         name = TRANSFER_SYNTAXES[description.transfer_syntax].name
         raise NotAcceptable(f"Frames in {name} cannot be decoded.", section="8.7.3.3.2", offender="transfer syntax")
     if description.array_bytes > MAX_FRAME_BYTES:
@@ -146,6 +125,18 @@ def _decode_jpeg(stream: Stream, description: PixelDescription, _levels: int) ->
     middle = 1 << (stream.precision - 1)
     if array.size and (np.abs(array[-1, -1].astype(np.int64) - middle) <= 1).all():
         _check_end(stream, array, options)
+    return _relabelled(array, stream, description)
+
+
+def _relabelled(array: NDArray[Any], stream: Stream, description: PixelDescription) -> NDArray[Any]:
+    """Colours as the transfer syntax lets expect them, where a lossy stream is called lossless or the reverse."""
+    if description.samples == 1:
+        return array
+    expected = decoded_photometric(description)
+    if stream.lossless and expected == "RGB" and description.photometric.startswith("YBR_FULL"):
+        return ybr_to_rgb(array, stream.precision)
+    if not stream.lossless and expected == "YBR_FULL":
+        return rgb_to_ybr(array, stream.precision)
     return array
 
 

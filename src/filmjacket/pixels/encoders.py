@@ -13,10 +13,29 @@ from filmjacket.dicom.transfer_syntaxes import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     TRANSFER_SYNTAXES,
 )
-from filmjacket.errors import DicomError, NotAcceptable
+from filmjacket.errors import DicomError
 from filmjacket.pixels.deflated import deflate_frame
+from filmjacket.pixels.forms import (
+    DEFLATED_FRAME,
+    HTJ2K,
+    HTJ2K_LOSSLESS,
+    HTJ2K_LOSSLESS_RPCL,
+    JPEG_2000,
+    JPEG_2000_LOSSLESS,
+    JPEG_BASELINE,
+    JPEG_EXTENDED,
+    JPEG_LOSSLESS,
+    JPEG_LOSSLESS_SV1,
+    JPEG_LS_LOSSLESS,
+    JPEG_LS_NEAR,
+    JPEG_XL,
+    JPEG_XL_LOSSLESS,
+    RLE,
+    check_encodable,
+    decoded_photometric,
+)
 from filmjacket.pixels.frames import frame_bytes
-from filmjacket.pixels.photometric import decoded_photometric, ybr_to_rgb
+from filmjacket.pixels.photometric import ybr_to_rgb
 from filmjacket.pixels.rle import rle_encode
 
 if TYPE_CHECKING:
@@ -29,113 +48,10 @@ if TYPE_CHECKING:
 # Their stubs say int where the codecs take float, and bytearray for what is bytes.
 imagecodecs: Any = typed_imagecodecs
 
-_PREFIX: Final = "1.2.840.10008.1.2."
-RLE: Final = f"{_PREFIX}5"
-DEFLATED_FRAME: Final = f"{_PREFIX}8.1"
-JPEG_BASELINE: Final = f"{_PREFIX}4.50"
-JPEG_EXTENDED: Final = f"{_PREFIX}4.51"
-JPEG_LOSSLESS: Final = f"{_PREFIX}4.57"
-JPEG_LOSSLESS_SV1: Final = f"{_PREFIX}4.70"
-JPEG_LS_LOSSLESS: Final = f"{_PREFIX}4.80"
-JPEG_LS_NEAR: Final = f"{_PREFIX}4.81"
-JPEG_2000_LOSSLESS: Final = f"{_PREFIX}4.90"
-JPEG_2000: Final = f"{_PREFIX}4.91"
-JPEG_XL_LOSSLESS: Final = f"{_PREFIX}4.110"
-JPEG_XL_RECOMPRESSION: Final = f"{_PREFIX}4.111"
-JPEG_XL: Final = f"{_PREFIX}4.112"
-HTJ2K_LOSSLESS: Final = f"{_PREFIX}4.201"
-HTJ2K_LOSSLESS_RPCL: Final = f"{_PREFIX}4.202"
-HTJ2K: Final = f"{_PREFIX}4.203"
-
-NATIVE: Final = frozenset((EXPLICIT_VR_LITTLE_ENDIAN, ENCAPSULATED_UNCOMPRESSED, DEFLATED_FRAME))
-
-LOSSY: Final = frozenset((JPEG_BASELINE, JPEG_EXTENDED, JPEG_LS_NEAR, JPEG_2000, JPEG_XL, HTJ2K))
-"""Syntaxes that `encode_frame` loses something in: only for those who asked for them by name."""
-
-# The most bits of a sample that each codec keeps exactly, or takes at all.
-_MAX_BITS: Final = {
-    JPEG_BASELINE: 8,
-    JPEG_EXTENDED: 12,
-    JPEG_LOSSLESS: 16,
-    JPEG_LOSSLESS_SV1: 16,
-    JPEG_LS_LOSSLESS: 16,
-    JPEG_LS_NEAR: 16,
-    JPEG_2000_LOSSLESS: 24,
-    JPEG_2000: 16,
-    JPEG_XL_LOSSLESS: 16,
-    JPEG_XL: 16,
-    HTJ2K_LOSSLESS: 16,
-    HTJ2K_LOSSLESS_RPCL: 16,
-    HTJ2K: 16,
-    RLE: 64,
-}
-_UNSIGNED_ONLY: Final = frozenset((JPEG_BASELINE, JPEG_EXTENDED, JPEG_LS_NEAR, JPEG_XL))
-"""Lossy codings without signed samples: errors around zero would become errors of the whole range."""
-
 DEFAULT_QUALITY: Final = 90
 THUMBNAIL: Final = 64
 """The lowest resolution of an HTJ2K RPCL image has at most so many pixels in its shorter side (PS3.5 A.4.11)."""
 _LEVELS: Final = 5
-
-
-def check_encodable(description: PixelDescription, transfer_syntax: str) -> None:
-    """Raise `NotAcceptable` when frames like these have no form in a transfer syntax, or none that is right."""
-    reason = _obstacle(description, transfer_syntax)
-    if reason:
-        syntax = TRANSFER_SYNTAXES.get(transfer_syntax)
-        raise NotAcceptable(
-            f"The frames cannot be sent in {syntax.name if syntax else 'this transfer syntax'}: {reason}.",
-            section="8.7.3.5.2",
-            offender="transfer-syntax",
-            accepted=tuple(sorted(uid for uid in ENCODABLE if not _obstacle(description, uid))),
-        )
-
-
-def _obstacle(description: PixelDescription, transfer_syntax: str) -> str:
-    if transfer_syntax not in ENCODABLE:
-        return "the server has no encoder for it"
-    if transfer_syntax in NATIVE:
-        return ""
-    if description.kind != "integer":
-        return "it has no form for floating point pixels"
-    if description.sample_bytes * 8 != description.bits_allocated:
-        return f"it has no form for {description.bits_allocated} bits allocated"
-    return _obstacle_in_samples(description, transfer_syntax)
-
-
-def _obstacle_in_samples(description: PixelDescription, transfer_syntax: str) -> str:
-    if description.bits_stored > _MAX_BITS[transfer_syntax]:
-        return f"it takes samples of up to {_MAX_BITS[transfer_syntax]} bits"
-    if transfer_syntax == RLE and description.samples * description.sample_bytes > 12:
-        return "it has room for 15 byte planes only"
-    if transfer_syntax == JPEG_EXTENDED and (description.samples > 1 or description.bits_stored <= 8):
-        return "it is for grey images of 9 to 12 bits; JPEG baseline is for the others"
-    if description.signed and transfer_syntax in _UNSIGNED_ONLY:
-        return "it has no signed samples"
-    if transfer_syntax in LOSSY and description.photometric == "PALETTE COLOR":
-        return "a palette and a lossy coding do not go together"
-    return ""
-
-
-def encoded_photometric(description: PixelDescription, transfer_syntax: str) -> str:
-    """Photometric Interpretation of frames that `encode_frame` made (PS3.5 8.2.1 to 8.2.15)."""
-    photometric = decoded_photometric(description)
-    if photometric == "RGB":
-        return _RGB_BECOMES.get(transfer_syntax, "RGB")
-    if photometric == "YBR_FULL" and transfer_syntax in {JPEG_BASELINE, JPEG_XL}:
-        return _RGB_BECOMES[transfer_syntax]
-    return photometric
-
-
-_RGB_BECOMES: Final = {
-    JPEG_BASELINE: "YBR_FULL_422",
-    JPEG_2000_LOSSLESS: "YBR_RCT",
-    JPEG_2000: "YBR_ICT",
-    HTJ2K_LOSSLESS: "YBR_RCT",
-    HTJ2K_LOSSLESS_RPCL: "YBR_RCT",
-    HTJ2K: "YBR_ICT",
-    JPEG_XL: "XYB",
-}
 
 
 def encode_frame(
@@ -283,6 +199,3 @@ _ENCODERS: Final[dict[str, Callable[[NDArray[Any], PixelDescription, bool, int],
     HTJ2K_LOSSLESS_RPCL: partial(_htj2k, True),  # noqa: FBT003
     HTJ2K: partial(_htj2k, False),  # noqa: FBT003
 }
-
-ENCODABLE: Final = frozenset(_ENCODERS)
-"""Transfer syntaxes that frames can be encoded in."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from PIL import ImageFont
 
@@ -49,17 +49,9 @@ REPLACEMENT: Final = "?"
 
 def font_for(text: str, size: int) -> tuple[FreeTypeFont, str]:
     """The first font that has all characters of a text, else the one that has most, and the text that it can draw."""
-    best: tuple[int, FreeTypeFont] | None = None
-    for name in (*_files(), ""):
-        font = _font(name, size)
-        missing = sum(not _has(name, letter) for letter in text)
-        if missing == 0:
-            return font, text
-        if best is None or missing < best[0]:
-            best = (missing, font)
-            best_name = name
-    assert best is not None  # noqa: S101 - Pillow's own font is always there
-    return best[1], "".join(letter if _has(best_name, letter) else REPLACEMENT for letter in text)
+    # Pillow's own font, which has no name, is always there.
+    name = min((*_files(), ""), key=lambda name: sum(not _has(name, letter) for letter in text))
+    return _font(name, size), "".join(letter if _has(name, letter) else REPLACEMENT for letter in text)
 
 
 @cache
@@ -88,4 +80,9 @@ def _has(path: str, letter: str) -> bool:
     if letter.isspace():
         return True
     font = _font(path, 16)
-    return bytes(font.getmask(letter)) != bytes(font.getmask(_UNKNOWN))
+    return _drawn(font, letter) != _drawn(font, _UNKNOWN)
+
+
+def _drawn(font: FreeTypeFont, letter: str) -> bytes:
+    mask: Any = font.getmask(letter)
+    return bytes(mask)

@@ -106,18 +106,19 @@ def _optical_path(attributes: Attributes) -> list[Attributes]:
 def _usable(profile: bytes) -> bool:
     """Whether a profile is one of RGB that colour management can read."""
     try:
-        found = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        found: Any = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     except (OSError, ImageCms.PyCMSError):
         return False
-    return found.profile.xcolor_space.strip() == "RGB"
+    return str(found.profile.xcolor_space).strip() == "RGB"
 
 
 @lru_cache(maxsize=32)
 def _transform(source: bytes, target: bytes) -> Any | None:  # noqa: ANN401 - Pillow's transform
-    profiles = (ImageCms.ImageCmsProfile(io.BytesIO(profile)) for profile in (source, target))
+    cms: Any = ImageCms
     try:
-        return ImageCms.buildTransform(
-            *profiles,
+        return cms.buildTransform(
+            ImageCms.ImageCmsProfile(io.BytesIO(source)),
+            ImageCms.ImageCmsProfile(io.BytesIO(target)),
             "RGB",
             "RGB",
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,

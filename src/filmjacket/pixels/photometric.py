@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from filmjacket.dicom.transfer_syntaxes import Kind
 from filmjacket.errors import DicomError
+from filmjacket.pixels.forms import decoded_photometric
 from filmjacket.pixels.palette import map_palette
 
 if TYPE_CHECKING:
@@ -21,33 +21,6 @@ _RED_CR: Final = 1.402
 _GREEN_CB: Final = 0.344136286
 _GREEN_CR: Final = 0.714136286
 _BLUE_CB: Final = 1.772
-
-_LOSSY_XL: Final = frozenset(("1.2.840.10008.1.2.4.111", "1.2.840.10008.1.2.4.112"))
-_LOSSLESS_JPEG: Final = frozenset(
-    f"1.2.840.10008.1.2.4.{number}" for number in (57, 58, 65, 66, 70)
-)  # no transform is part of the process
-
-
-def decoded_photometric(description: PixelDescription) -> str:
-    """The colour space of decoded frames; a term without subsampling, for arrays have none.
-
-    Codecs undo what they did: YBR_ICT and YBR_RCT of JPEG 2000, XYB of JPEG XL, and luminance and chrominance of
-    lossy JPEG. Lossless frames are left as they were given to the encoder.
-    """
-    photometric = description.photometric
-    if description.samples == 1:
-        return photometric
-    coding = description.coding
-    undone = (
-        photometric in {"YBR_ICT", "YBR_RCT", "XYB"}
-        or (coding is Kind.JPEG and description.transfer_syntax not in _LOSSLESS_JPEG)
-        or (coding is Kind.JPEG_XL and description.transfer_syntax in _LOSSY_XL)
-    )
-    if undone:
-        return "RGB"
-    if photometric == "YBR_FULL_422":
-        return "YBR_FULL"
-    return "YBR_PARTIAL_422" if photometric == "YBR_PARTIAL_420" else photometric
 
 
 def to_rgb(array: NDArray[Any], description: PixelDescription, palette: Palette | None) -> NDArray[Any]:

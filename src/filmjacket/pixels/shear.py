@@ -142,6 +142,7 @@ def clip_mask(
     a, b, c, d = shear.depths(view)
     rows, columns = rectangle
     # `depths` counts rays: (u, v) there is where the ray meets slice 0.
-    across: NDArray[np.float64] = c * np.arange(rows.start, rows.stop)[:, None]
-    depth = a + b * m + across + d * np.arange(columns.start, columns.stop)[None, :]
+    u = np.arange(rows.start, rows.stop, dtype=np.float64)[:, None]
+    v = np.arange(columns.start, columns.stop, dtype=np.float64)[None, :]
+    depth = (u * c + v * d) + (a + b * m)
     return (depth >= near) & (depth <= far)

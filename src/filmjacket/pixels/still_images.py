@@ -142,9 +142,9 @@ def _damaged(media_type: str) -> DicomError:
 
 def encode_png(array: NDArray[np.uint8]) -> bytes:
     """Grey values or RGB as a PNG file; filter and strategy for speed, pictures of patients are no line art."""
-    return imagecodecs.png_encode(np.ascontiguousarray(array), level=4, filter=imagecodecs.PNG.FILTER.PAETH)
+    return bytes(imagecodecs.png_encode(np.ascontiguousarray(array), level=4, filter=imagecodecs.PNG.FILTER.PAETH))
 
 
 def encode_gif(indices: NDArray[np.uint8], colours: NDArray[np.uint8]) -> bytes:
     """Indices into 256 colours as a GIF file of one image."""
-    return imagecodecs.gif_encode(np.ascontiguousarray(indices), colormap=colours)
+    return bytes(imagecodecs.gif_encode(np.ascontiguousarray(indices), colormap=colours))

@@ -76,6 +76,10 @@ def examine(stream: bytes, description: PixelDescription) -> Stream:
         return _jpeg(content, found, description)
     if syntax.kind in {Kind.JPEG_2000, Kind.HTJ2K}:
         return _jpeg_2000(content, found, syntax.kind)
+    if syntax.kind is Kind.JPEG_LS and content.rfind(_END_OF_IMAGE) < content.find(_START_OF_SCAN):
+        # CharLS 2.4.3 takes ten seconds to notice that a stream without an end marker is cut short, and no time with
+        # one; a stream that lacks nothing but the marker is decoded then.
+        content += _END_OF_IMAGE
     return Stream(
         syntax.kind, content, found.bits_stored, signed=bool(found.pixel_representation), lossless=not found.lossy
     )

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import io
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-import av
 import numpy as np
 
 from filmjacket.errors import DicomError, NotFound
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from filmjacket.dicom.attributes import Attributes
     from filmjacket.web.rendering import RenderRequest
+
+# Not there without the extra; it has no types of its own for what is used here.
+av: Any = import_module("av")
 
 DEFAULT_QUALITY: Final = 75
 _CLOCK: Final = 90_000
@@ -49,7 +52,7 @@ class Reader(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes."""
         left = max(self._size - self._position, 0)
-        piece = self._read(self._position, left if size is None or size < 0 else min(size, left))
+        piece = self._read(self._position, left if size < 0 else min(size, left))
         self._position += len(piece)
         return piece
 
@@ -94,7 +97,7 @@ def encode_mp4(images: Iterable[tuple[RenderedImage, float]], quality: int | Non
         for image, time in images:
             rgb = _even(image.array)
             if stream is None:
-                stream = cast("Any", container.add_stream("libx264", rate=round(1000 / max(time, 1.0)) or 1))
+                stream = container.add_stream("libx264", rate=round(1000 / max(time, 1.0)) or 1)
                 stream.height, stream.width = rgb.shape[:2]
                 stream.pix_fmt = "yuv420p"
                 stream.codec_context.time_base = Fraction(1, _CLOCK)
@@ -174,7 +177,10 @@ def _opened(file: BinaryIO) -> Any:  # noqa: ANN401 - of av
 
 
 def _even(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """RGB with even sizes, which 4:2:0 needs: the last row or column once more rather than a scaled picture."""
+    """RGB with even sizes, which 4:2:0 needs: without the last row or column, so that no viewport is exceeded."""
     rgb = np.repeat(array[..., None], 3, axis=2) if array.ndim == 2 else array
     rows, columns = rgb.shape[:2]
-    return np.pad(rgb, ((0, rows % 2), (0, columns % 2), (0, 0)), mode="edge")
+    if min(rows, columns) == 1:
+        rgb = np.repeat(np.repeat(rgb, 2 if rows == 1 else 1, axis=0), 2 if columns == 1 else 1, axis=1)
+        rows, columns = rgb.shape[:2]
+    return np.ascontiguousarray(rgb[: rows - rows % 2, : columns - columns % 2])

@@ -38,8 +38,8 @@ _AMBIENT, _DIFFUSE, _SPECULAR, _SHININESS = 0.25, 0.72, 0.22, 24
 def isotropic(volume: Volume, pixel: float, check: Check = never, most: int = MOST_VOXELS) -> Volume:
     """Real values on cubes of the size of a pixel, or of what `most` voxels allow: averages or interpolations."""
     extents = volume.spacing * np.array(volume.values.shape)
-    finest = min(float(volume.spacing.min()), pixel)
-    size = max(finest, float(np.prod(extents) / most) ** (1 / 3), pixel / 1.5)
+    # Cubes of less than half a voxel show nothing more.
+    size = max(pixel, float(volume.spacing.min()) / 2, float(np.prod(extents) / most) ** (1 / 3))
     shape = [max(2, round(extent / size)) for extent in extents]
     weights = [_weights(old, new) for old, new in zip(volume.values.shape, shape, strict=True)]
     values = np.zeros(shape, np.float32)

@@ -27,7 +27,8 @@ class Volume:
     """`values[slice, row, column] * slope + intercept` are real values (Hounsfield units for example).
 
     A voxel centre is at `matrix @ (slice, row, column) + origin` in patient coordinates, millimetres. The axes need
-    not be at right angles to each other: a stack of a tilted gantry is oblique.
+    not be at right angles to each other: a stack of a tilted gantry is oblique. `source` is the series, instance and
+    frame of the middle slice, which speaks for all of them.
     """
 
     values: Values
@@ -38,6 +39,7 @@ class Volume:
     modality: str = ""
     window: tuple[float, float, str] | None = None
     inverse: bool = False
+    source: tuple[str, str, int] = ("", "", 1)
 
     @property
     def nbytes(self) -> int:

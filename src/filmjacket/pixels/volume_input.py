@@ -102,7 +102,7 @@ class Stack:
     def spacing(self) -> float:
         """The usual distance of neighbours."""
         steps = sorted(_steps(self.planes))
-        return steps[len(steps) // 2]
+        return steps[(len(steps) - 1) // 2]
 
     @property
     def voxels(self) -> int:
@@ -249,7 +249,7 @@ def _one_at_each_place(group: list[Plane]) -> list[list[Plane]]:
         return [group]
     # One attribute first; where two vary (time and echo), each with all that are weightier than it.
     for keys in (_single, _up_to):
-        for number in range(len(DISCRIMINATORS)):
+        for number in range(len(group[0].discriminators)):
             parts: dict[object, list[Plane]] = {}
             for plane in group:
                 parts.setdefault(keys(plane, number), []).append(plane)
@@ -280,7 +280,7 @@ def _without_gaps(planes: list[Plane]) -> Iterator[list[Plane]]:
     steps = _steps(planes)
     if not steps:
         return
-    widest = GAP * sorted(steps)[len(steps) // 2]
+    widest = GAP * sorted(steps)[(len(steps) - 1) // 2]
     numbers = [0]
     for step in steps:
         numbers.append(numbers[-1] + (step > widest))

@@ -67,6 +67,7 @@ def load_volume(stack: Stack, read: ReadPlane, check: Check = never) -> Volume:
         first.modality,
         middle.window,
         first.photometric == "MONOCHROME1",
+        (middle.series_uid, middle.sop_uid, middle.frame),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from filmjacket.dicom.attributes import Attributes
     from filmjacket.pixels.camera import Camera, View
     from filmjacket.pixels.volume_grid import Check, Floats, Volume
     from filmjacket.web.volume_rendering import VolumeRequest
@@ -85,3 +86,22 @@ def _grey(
     if inverse:
         grey = 1.0 - grey
     return np.where(inside, np.rint(grey * 255.0), 0).astype(np.uint8)
+
+
+def finished(image: RenderedImage, request: VolumeRequest, attributes: Attributes) -> RenderedImage:
+    """The picture in the colour space that was asked for, and annotated with what holds for the middle slice.
+
+    Grey becomes RGB when a profile is wanted (8.3.5.1.5); annotation comes last (8.3.5.1).
+    """
+    wanted, keywords = request.rendering.icc, request.rendering.annotation
+    if wanted not in {None, "no"}:
+        from filmjacket.pixels.icc import managed  # noqa: PLC0415 - colour management is loaded by those who need it
+
+        array = image.array if image.array.ndim == 3 else np.repeat(image.array[..., None], 3, axis=2)
+        colours = managed(array, None, wanted)
+        image = replace(image, array=colours.array, icc_profile=colours.profile)
+    if keywords:
+        from filmjacket.pixels.annotate import annotate  # noqa: PLC0415 - so are fonts
+
+        image = replace(image, array=annotate(image.array, attributes, keywords))
+    return image

@@ -62,5 +62,5 @@ def unit_text(unit: Code | None) -> str:
         return ""
     if unit.scheme == "UCUM" and _PLAIN_UNIT.fullmatch(unit.value):
         known = _UNITS.get(unit.value)
-        return known or re.sub(r"-?[1-4]", lambda power: power[0].translate(_POWERS), unit.value)
+        return known or re.sub(r"-?[1-4]", lambda power: power[0].translate(_POWERS), unit.value).replace(".", "·")
     return unit.text

@@ -65,7 +65,7 @@ def label_text(item: ContentItem) -> Text:
     return plain(relation or _REFERENCE_TYPES.get(item.value_type, ""))
 
 
-def value_text(item: ContentItem, links: Links) -> Text:  # noqa: PLR0911 - one line for each type of value
+def value_text(item: ContentItem, links: Links) -> Text:
     """The value of any item but a table; `(no value)` where one is missing."""
     value = item.value
     if isinstance(value, Code):

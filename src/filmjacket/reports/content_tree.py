@@ -61,7 +61,7 @@ class ContentItem:
 
     def walk(self) -> Iterator[ContentItem]:
         """Every item from this one down, parents first."""
-        stack = [self]
+        stack: list[ContentItem] = [self]
         while stack:
             item = stack.pop()
             yield item

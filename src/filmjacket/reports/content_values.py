@@ -6,7 +6,7 @@ import base64
 import binascii
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from filmjacket.dicom.attributes import get_integer, get_items, get_text, get_texts, get_values
 from filmjacket.reports.codes import Code, get_code, unit_text
@@ -235,10 +235,10 @@ def _floats(attributes: Attributes, tag: str) -> tuple[float, ...]:
     return tuple(number for number in map(_number, get_values(attributes, tag)) if number is not None)
 
 
-def _number(value: Any) -> float | None:
+def _number(value: object) -> float | None:
     try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
+        return float(value) if isinstance(value, int | float | str) else None
+    except (ValueError, OverflowError):
         return None
 
 

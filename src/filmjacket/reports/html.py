@@ -6,7 +6,7 @@ Every text of the document passes `escape`; addresses are made by `links`, never
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final
 
 from filmjacket.reports.blocks import (
     Bullets,
@@ -20,7 +20,7 @@ from filmjacket.reports.blocks import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from filmjacket.reports.blocks import Block, Picture, Report, Row, Text
 
@@ -38,12 +38,13 @@ dl{display:grid;grid-template-columns:fit-content(42%) minmax(0,1fr);gap:.15rem 
 dt{color:var(--soft)}dd{margin:0;min-width:0}dt,dd,td,th,p{overflow-wrap:anywhere}
 dd p.prose{margin:0}dd.whole{grid-column:1/-1}
 .rows{margin:.5rem 0 1rem}.rows>dt{font-weight:600;color:var(--ink)}
-dl.details{font-size:.9em;margin:.15rem 0 .35rem;padding-left:.8rem;border-left:2px solid var(--line)}
+dl.details{font-size:.9em;margin:.15rem 0 .35rem;padding-inline-start:.8rem;border-inline-start:2px solid var(--line)}
 dl.details dt{font-weight:400;color:var(--soft)}
 .banner{background:var(--warn);border-left:4px solid #c98a00;padding:.5rem .9rem;margin:0 0 1rem;font-weight:600}
 h2,h3,h4,h5,h6{line-height:1.3;margin:1.8rem 0 .5rem}h2{font-size:1.25rem;border-bottom:1px solid var(--line);
 padding-bottom:.2rem}h3{font-size:1.08rem}h4,h5,h6{font-size:1rem}section section{padding-left:.9rem}
-h3+*,h2+*{margin-top:.3rem}.lead{font-weight:600;margin:.9rem 0 .1rem}.prose{white-space:pre-wrap;margin:.2rem 0 .9rem}
+h3+*,h2+*{margin-top:.3rem}.lead{font-weight:600;margin:.9rem 0 .1rem}.prose{white-space:pre-wrap;
+unicode-bidi:plaintext;text-align:start;margin:.2rem 0 .9rem}
 table{border-collapse:collapse;margin:.5rem 0 1.1rem;font-size:.93em;max-width:100%}
 caption{text-align:left;font-weight:600;padding:.3rem 0}th,td{text-align:start;vertical-align:top;
 padding:.3rem .6rem;border:1px solid var(--line)}th{background:#e9eef4;font-weight:600}
@@ -56,7 +57,8 @@ figcaption{padding-top:.25rem}a{color:var(--accent);text-decoration:none}a:hover
 [title]{text-decoration-skip-ink:none}[title]:not(a):hover{text-decoration:underline dotted var(--soft)}
 :target{outline:2px solid var(--accent);outline-offset:3px}object{width:100%;height:85vh;border:1px solid var(--line)}
 ul,ol{margin:.3rem 0 1rem;padding-inline-start:1.4rem}footer{margin-top:3rem;color:var(--soft);font-size:.8rem}
-@media print{main{max-width:none;padding:0}body{font-size:10pt}.scroll{overflow:visible}h2,h3,h4,.lead{break-after:avoid}
+@media print{main{max-width:none;padding:0}body{font-size:10pt}.scroll{overflow:visible}
+h2,h3,h4,.lead{break-after:avoid}
 tr,figure{break-inside:avoid}thead{display:table-header-group}a{color:inherit}object{display:none}}
 """
 # No script can run even if one got in; pictures and documents come from where the page comes from, or its archive.
@@ -71,7 +73,8 @@ def as_html(report: Report) -> Iterator[str]:
     title = escape(as_string(report.title))
     language = f' lang="{escape(report.language)}"' if report.language else ""
     yield f'<!doctype html>\n<html{language}><head><meta charset="utf-8"><title>{title}</title>\n'
-    yield f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n<meta name="referrer" content="no-referrer">\n'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+    yield '<meta name="referrer" content="no-referrer">\n'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
     yield f'<style>{STYLE}</style></head>\n<body><main>\n<header><h1 dir="auto">{_text(report.title)}</h1>'
     yield f'<p class="kind">{escape(report.kind)}</p><div class="groups">\n'
@@ -90,44 +93,49 @@ def as_html(report: Report) -> Iterator[str]:
 
 
 def _block(block: Block, level: int) -> Iterator[str]:
-    if isinstance(block, Section):
-        heading = min(level, 6)
-        yield f'<section{_id(block.anchor)}><h{heading} dir="auto">{_text(block.heading)}</h{heading}>\n'
-        for inner in block.blocks:
-            yield from _block(inner, level + 1)
-        yield "</section>\n"
-    elif isinstance(block, Rows):
-        yield '<dl class="rows">'
-        for row in block.rows:
-            yield from _row(row)
-        yield "</dl>\n"
-    elif isinstance(block, Prose):
-        label = f'<p class="lead" dir="auto">{_text(block.label)}</p>' if block.label else ""
-        yield f'<div{_id(block.anchor)}>{label}<p class="prose" dir="auto">{_text(block.text)}</p>'
-        yield from _details(block.details)
-        yield "</div>\n"
-    elif isinstance(block, Table):
-        yield from _table(block)
-    elif isinstance(block, Gallery):
-        yield '<div class="gallery">'
-        for picture in block.pictures:
-            yield from _picture(picture)
-        yield "</div>\n"
-    elif isinstance(block, Bullets):
-        yield from _bullets(block, level)
-    elif isinstance(block, Embedded):
-        href, media_type = escape(block.href), escape(block.media_type)
-        yield f'<p><a href="{href}">{escape(block.label)}</a></p>'
-        yield f'<object data="{href}" type="{media_type}" aria-label="{escape(block.label)}"></object>\n'
-    else:
-        assert_never(block)
+    return _WRITERS[type(block)](block, level)
+
+
+def _section(section: Section, level: int) -> Iterator[str]:
+    heading = min(level, 6)
+    yield f'<section{_id(section.anchor)}><h{heading} dir="auto">{_text(section.heading)}</h{heading}>\n'
+    for block in section.blocks:
+        yield from _block(block, level + 1)
+    yield "</section>\n"
+
+
+def _rows(rows: Rows, _level: int) -> Iterator[str]:
+    yield '<dl class="rows" dir="auto">'
+    for row in rows.rows:
+        yield from _row(row)
+    yield "</dl>\n"
+
+
+def _prose(prose: Prose, _level: int) -> Iterator[str]:
+    label = f'<p class="lead" dir="auto">{_text(prose.label)}</p>' if prose.label else ""
+    yield f'<div{_id(prose.anchor)}>{label}<p class="prose" dir="auto">{_text(prose.text)}</p>'
+    yield from _details(prose.details)
+    yield "</div>\n"
+
+
+def _gallery(gallery: Gallery, _level: int) -> Iterator[str]:
+    yield '<div class="gallery">'
+    for picture in gallery.pictures:
+        yield from _picture(picture)
+    yield "</div>\n"
+
+
+def _embedded(embedded: Embedded, _level: int) -> Iterator[str]:
+    href, label = escape(embedded.href), escape(embedded.label)
+    yield f'<p><a href="{href}">{label}</a></p>'
+    yield f'<object data="{href}" type="{escape(embedded.media_type)}" aria-label="{label}"></object>\n'
 
 
 def _row(row: Row) -> Iterator[str]:
     whole = "" if row.label else ' class="whole"'
     if row.label:
-        yield f'<dt{_id(row.anchor)} dir="auto">{_text(row.label)}</dt>'
-    yield f'<dd dir="auto"{whole}>{_text(row.value)}'
+        yield f"<dt{_id(row.anchor)}>{_text(row.label)}</dt>"
+    yield f"<dd{whole}><bdi>{_text(row.value)}</bdi>"
     yield from _details(row.details)
     yield "</dd>"
 
@@ -140,7 +148,7 @@ def _details(rows: tuple[Row, ...]) -> Iterator[str]:
         yield "</dl>"
 
 
-def _table(table: Table) -> Iterator[str]:
+def _table(table: Table, _level: int) -> Iterator[str]:
     yield '<div class="scroll"><table>'
     if table.caption:
         yield f'<caption dir="auto">{_text(table.caption)}</caption>'
@@ -196,3 +204,14 @@ def _run(text: str, note: str, href: str, *, strong: bool) -> str:
 
 def _id(anchor: str) -> str:
     return f' id="{escape(anchor)}"' if anchor else ""
+
+
+_WRITERS: Final[dict[type[Block], Callable[[Any, int], Iterator[str]]]] = {
+    Section: _section,
+    Rows: _rows,
+    Prose: _prose,
+    Table: _table,
+    Gallery: _gallery,
+    Bullets: _bullets,
+    Embedded: _embedded,
+}

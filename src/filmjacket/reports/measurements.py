@@ -24,7 +24,13 @@ def measurement_table(
     """NUM items as rows; modifiers that they share as columns, everything else below them as notes."""
     columns = _columns(items)
     noted = any(_notes(item, columns, details) for item in items)
-    head = (plain("Measurement"), plain("Value"), plain("Unit"), *columns.values(), *((plain("Notes"),) if noted else ()))
+    head = (
+        plain("Measurement"),
+        plain("Value"),
+        plain("Unit"),
+        *columns.values(),
+        *((plain("Notes"),) if noted else ()),
+    )
     rows = tuple(
         (
             label_text(item) or plain("(unnamed)"),

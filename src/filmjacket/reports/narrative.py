@@ -47,14 +47,15 @@ class Node:
 
     def text(self) -> str:
         """All text inside, white space put together."""
-        return " ".join("".join(self._texts()).split())
+        return " ".join("".join(self.texts()).split())
 
-    def _texts(self) -> Iterator[str]:
+    def texts(self) -> Iterator[str]:
+        """All text inside, in pieces."""
         for child in self.children:
             if isinstance(child, str):
                 yield child
             else:
-                yield from child._texts()
+                yield from child.texts()
 
 
 def read_xml(document: bytes) -> Node:
@@ -136,7 +137,7 @@ def _groups(root: Node) -> Iterator[FactGroup]:
         yield FactGroup("Patient", tuple(fact for fact in facts if fact[1]))
     facts = [("Date", date_time_text(_attribute(root.find("effectiveTime"), "value")))]
     for author in root.elements("author"):
-        facts.append(("Author", _name(author.find("assignedAuthor", "assignedPerson", "name"))))  # noqa: PERF401 - plain
+        facts.append(("Author", _name(author.find("assignedAuthor", "assignedPerson", "name"))))
     signer = root.find("legalAuthenticator")
     if signer is not None:
         facts.append(("Signed by", _name(signer.find("assignedEntity", "assignedPerson", "name"))))

@@ -13,6 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, cast
 
+import reportlab
 from reportlab import rl_config
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
@@ -83,7 +84,7 @@ class Fonts:
 
 
 def fonts_for(sample: str) -> Fonts:
-    """The fonts for a document; `sample` is all of its text: whether Han characters are Japanese or Chinese shows there."""
+    """The fonts for a document; `sample` is all of its text, which tells whether Han characters are Japanese."""
     regular, bold, glyphs = _family()
     kana = any("\u3040" <= character <= "\u30ff" for character in sample)
     hangul = any("\uac00" <= character <= "\ud7a3" for character in sample)
@@ -93,7 +94,7 @@ def fonts_for(sample: str) -> Fonts:
 @cache
 def _family() -> tuple[str, str, frozenset[int]]:
     for name in (_JAPANESE, _KOREAN, _CHINESE):
-        pdfmetrics.registerFont(UnicodeCIDFont(name))
+        _register(UnicodeCIDFont(name))
     for regular, bold in _CANDIDATES:
         if Path(regular).is_file() and Path(bold).is_file():
             try:
@@ -107,16 +108,19 @@ def _family() -> tuple[str, str, frozenset[int]]:
 
 def _registered(regular: str, bold: str) -> tuple[str, str, frozenset[int]]:
     face = TTFont("report", regular)
-    pdfmetrics.registerFont(face)
-    pdfmetrics.registerFont(TTFont("report-bold", bold))
+    _register(face)
+    _register(TTFont("report-bold", bold))
     # ReportLab has no types for what it read from the file.
     glyphs = cast("Any", face).face.charToGlyph
     return "report", "report-bold", frozenset(glyphs)
 
 
-def _search_path() -> list[str]:
-    import reportlab  # noqa: PLC0415 - for the folder only
+def _register(font: UnicodeCIDFont | TTFont) -> None:
+    # ReportLab has no type for it.
+    cast("Any", pdfmetrics).registerFont(font)
 
+
+def _search_path() -> list[str]:
     return [*cast("Any", rl_config).TTFSearchPath, str(Path(reportlab.__file__).parent / "fonts")]
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final
 
 from filmjacket.reports.blocks import Bullets, Embedded, Gallery, Prose, Rows, Section, Table, as_string
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from filmjacket.reports.blocks import Block, Report, Row
 
@@ -31,36 +31,44 @@ def as_plain_text(report: Report) -> Iterator[str]:
 
 
 def _block(block: Block, indent: int) -> Iterator[str]:
-    if isinstance(block, Section):
-        heading = _clean(as_string(block.heading))
-        yield f"\n{' ' * indent}{heading}\n{' ' * indent}{'-' * min(len(heading), WIDTH)}\n"
-        for inner in block.blocks:
-            yield from _block(inner, indent + STEP)
-    elif isinstance(block, Rows):
-        for row in block.rows:
-            yield from _row(row, indent)
-    elif isinstance(block, Prose):
-        if block.label:
-            yield from _wrapped(f"{as_string(block.label)}:", indent)
-        for line in as_string(block.text).splitlines() or [""]:
-            yield from _wrapped(line, indent + (STEP if block.label else 0))
-        for row in block.details:
+    return _WRITERS[type(block)](block, indent)
+
+
+def _section(section: Section, indent: int) -> Iterator[str]:
+    heading = _clean(as_string(section.heading))
+    margin = " " * min(indent, WIDTH // 2)
+    yield f"\n{margin}{heading}\n{margin}{'-' * min(len(heading), WIDTH)}\n"
+    for block in section.blocks:
+        yield from _block(block, indent + STEP)
+
+
+def _rows(rows: Rows, indent: int) -> Iterator[str]:
+    for row in rows.rows:
+        yield from _row(row, indent)
+
+
+def _prose(prose: Prose, indent: int) -> Iterator[str]:
+    if prose.label:
+        yield from _wrapped(f"{as_string(prose.label)}:", indent)
+    for line in as_string(prose.text).splitlines() or [""]:
+        yield from _wrapped(line, indent + (STEP if prose.label else 0))
+    for row in prose.details:
+        yield from _row(row, indent + 2 * STEP)
+
+
+def _gallery(gallery: Gallery, indent: int) -> Iterator[str]:
+    for picture in gallery.pictures:
+        yield from _wrapped(f"* {as_string(picture.caption)}", indent)
+        if picture.href:
+            yield from _wrapped(picture.href, indent + STEP)
+        for row in picture.details:
             yield from _row(row, indent + 2 * STEP)
-    elif isinstance(block, Table):
-        yield from _table(block, indent)
-    elif isinstance(block, Gallery):
-        for picture in block.pictures:
-            yield from _wrapped(f"* {as_string(picture.caption)}", indent)
-            if picture.href:
-                yield f"{' ' * (indent + STEP)}{picture.href}\n"
-            for row in picture.details:
-                yield from _row(row, indent + 2 * STEP)
-    elif isinstance(block, Bullets):
-        yield from _bullets(block, indent)
-    elif isinstance(block, Embedded):
-        yield f"\n{' ' * indent}{block.label}:\n{' ' * indent}{block.href}\n"
-    else:
-        assert_never(block)
+
+
+def _embedded(embedded: Embedded, indent: int) -> Iterator[str]:
+    yield "\n"
+    yield from _wrapped(f"{embedded.label}:", indent)
+    yield from _wrapped(embedded.href, indent)
 
 
 def _row(row: Row, indent: int) -> Iterator[str]:
@@ -117,3 +125,14 @@ def _wrapped(text: str, indent: int) -> Iterator[str]:
 def _clean(text: str) -> str:
     """Without the control characters that a terminal would obey."""
     return "".join(character for character in text if character >= " " or character == "\t").replace("\x7f", "")
+
+
+_WRITERS: Final[dict[type[Block], Callable[[Any, int], Iterator[str]]]] = {
+    Section: _section,
+    Rows: _rows,
+    Prose: _prose,
+    Table: _table,
+    Gallery: _gallery,
+    Bullets: _bullets,
+    Embedded: _embedded,
+}

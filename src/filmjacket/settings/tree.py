@@ -226,8 +226,8 @@ class CodecSettings(Group):
 
     isolation: Isolation = Field(
         default=Isolation.PROCESS,
-        description="Where codecs run: in processes of their own, which a malformed frame may crash without harm, or in "
-        "threads of the server.",
+        description="Where codecs run: in processes of their own, which a malformed frame may crash without harm, or "
+        "in threads of the server.",
     )
     workers: int | None = Field(
         default=None,
@@ -242,7 +242,13 @@ class CodecSettings(Group):
         description="Memory that one codec process may take; a frame that needs more gets an error.",
     )
     cache_bytes: ByteSize = Field(
-        default=ByteSize(64 * MIB), description="Memory of each server process for decoded frames that may be asked again."
+        default=ByteSize(64 * MIB),
+        description="Memory of each server process for decoded frames that may be asked again.",
+    )
+    coded_bytes: ByteSize = Field(
+        default=ByteSize(64 * MIB),
+        description="Memory of each server process for frames that were made in other transfer syntaxes than the "
+        "stored one.",
     )
 
 
@@ -257,6 +263,25 @@ class VolumeSettings(Group):
     cache_bytes: ByteSize = Field(
         default=ByteSize(512 * MIB),
         description="Memory of each server process for volumes that may be asked for again.",
+    )
+
+
+class ThumbnailSettings(Group):
+    """Thumbnails of studies, series, instances and frames."""
+
+    size: int = Field(
+        default=256, ge=16, le=1024, description="Longest side of a thumbnail in pixels when no viewport is asked for."
+    )
+
+
+class DeidentificationSettings(Group):
+    """Instances that WADO-URI hands out with `anonymize=yes`."""
+
+    key: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Secret that new UIDs are made with: the same one gives the same UIDs on every server. Unset: a "
+        "random one, kept in the data directory.",
     )
 
 
@@ -346,8 +371,8 @@ class Settings(BaseSettings):
     )
     rendered_bytes: ByteSize = Field(
         default=ByteSize(64 * MIB),
-        description="Memory of each worker for rendered pictures that were asked for lately, so that nothing is rendered "
-        "twice. One picture may take an eighth of it.",
+        description="Memory of each worker for rendered pictures that were asked for lately, so that nothing is "
+        "rendered twice. One picture may take an eighth of it.",
     )
     search: SearchSettings = SearchSettings()
     deletion: DeletionSettings = DeletionSettings()
@@ -357,6 +382,8 @@ class Settings(BaseSettings):
     lanes: LaneSettings = LaneSettings()
     codecs: CodecSettings = CodecSettings()
     volumes: VolumeSettings = VolumeSettings()
+    thumbnails: ThumbnailSettings = ThumbnailSettings()
+    deidentification: DeidentificationSettings = DeidentificationSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -374,6 +401,11 @@ class Settings(BaseSettings):
     def blob_directory(self) -> Path:
         """Root of the local blob store."""
         return self.data / "blobs"
+
+    @property
+    def pseudonym_key_file(self) -> Path:
+        """Where the random key for new UIDs is kept."""
+        return self.data / "pseudonym.key"
 
     @property
     def database_url(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 from filmjacket.errors import NotAcceptable
 from filmjacket.web.quality_list import parse_quality_list
@@ -60,6 +61,13 @@ class CharsetWishes:
 
 
 NO_WISHES: Final = CharsetWishes()
+
+
+def parse_charset_wishes(raw_query: bytes, accept_charset: str | None) -> CharsetWishes:
+    """The wishes of a request from its raw query string and its `Accept-Charset` header."""
+    parameters = [part.partition(b"=") for part in raw_query.split(b"&")]
+    charsets = [unquote(value.decode("ascii", "replace")) for name, _, value in parameters if name == b"charset"]
+    return CharsetWishes(",".join(charsets) if charsets else None, accept_charset)
 
 
 def choose_charset(of_media_type: Iterable[str], wishes: CharsetWishes, *, only_utf_8: bool) -> Charset:

@@ -10,12 +10,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
 
 from filmjacket.dicom.json_model import filter_attributes
 from filmjacket.dicom.levels import Level
 from filmjacket.dicom.tags import creator_tag_of
-from filmjacket.web.charset_choice import NO_WISHES, CharsetWishes
+from filmjacket.web.charset_choice import NO_WISHES, CharsetWishes, parse_charset_wishes
 from filmjacket.web.matching import resolve_tag
 from filmjacket.web.query import parse_search
 from filmjacket.web.refs import ResourceRef
@@ -53,8 +52,7 @@ class MetadataQuery:
 def parse_metadata_query(raw_query: bytes, accept_charset: str | None) -> MetadataQuery:
     """Read the parameters that metadata have; all others are ignored (8.3). Raises `BadRequest`."""
     parameters = [part.partition(b"=") for part in raw_query.split(b"&")]
-    charsets = [unquote(value.decode("ascii", "replace")) for name, _, value in parameters if name == b"charset"]
-    wishes = CharsetWishes(",".join(charsets) if charsets else None, accept_charset)
+    wishes = parse_charset_wishes(raw_query, accept_charset)
     asked = [name + equals + value for name, equals, value in parameters if name == b"includefield"]
     if not asked:
         return MetadataQuery(charsets=wishes)

@@ -11,23 +11,17 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from filmjacket.dicom import transfer_syntaxes
-from filmjacket.dicom.transfer_syntaxes import (
-    EXPLICIT_VR_BIG_ENDIAN,
-    EXPLICIT_VR_LITTLE_ENDIAN,
-    IMPLICIT_VR_LITTLE_ENDIAN,
-    Kind,
-)
+from filmjacket.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from filmjacket.errors import NotAcceptable
 from filmjacket.web.media_types import DICOM, DICOM_JSON, DICOM_XML, OCTET_STREAM, ZIP, written
 from filmjacket.web.offers import Offer, match_type, not_acceptable, rank, refuse_mixture, sources
+from filmjacket.web.reach import NEVER_SENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from filmjacket.web.accept import MediaRange, Preferences
-
-NEVER_SENT: Final = frozenset({IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN})
-"""Transfer syntaxes that "shall not be used" with web services (8.7.3.1)."""
+    from filmjacket.web.reach import Reach
 
 INSTANCES: Final = (
     Offer(DICOM, multipart=True, transfer_syntax="*"),
@@ -62,14 +56,14 @@ class TransferPlan(StrEnum):
 
     AS_STORED = "as stored"
     TO_EXPLICIT_LE = "converted to Explicit VR Little Endian"
-    NEEDS_DECOMPRESSION = "the stored pixel data are compressed, and this version does not decompress yet"
-    NEEDS_TRANSCODING = "it is stored in another transfer syntax, and this version does not transcode yet"
+    TRANSCODE = "frames decoded or coded anew"
+    OUT_OF_REACH = "this instance has no form in that transfer syntax"
     NOT_FOR_THE_WEB = "Implicit VR and Big Endian transfer syntaxes shall not be used with web services"
 
     @property
     def possible(self) -> bool:
         """Whether the representation can be had."""
-        return self in {TransferPlan.AS_STORED, TransferPlan.TO_EXPLICIT_LE}
+        return self in {TransferPlan.AS_STORED, TransferPlan.TO_EXPLICIT_LE, TransferPlan.TRANSCODE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,67 +122,73 @@ def choose_instances(preferences: Preferences, *, single: bool) -> tuple[Represe
     raise not_acceptable(offers)
 
 
-def resolve_instance(representation: Representation, stored: str) -> TransferPlan:
-    """How an instance stored in the transfer syntax `stored` becomes `representation` (8.7.8.2)."""
+def resolve_instance(representation: Representation, reach: Reach) -> TransferPlan:
+    """How an instance becomes `representation` (8.7.8.2)."""
     wanted = representation.transfer_syntax
     if wanted in NEVER_SENT:
         return TransferPlan.NOT_FOR_THE_WEB
-    syntax = transfer_syntaxes.get(stored)
-    if stored in NEVER_SENT or (syntax is not None and (syntax.big_endian or not syntax.explicit)):
-        acceptable = wanted in {None, "*", EXPLICIT_VR_LITTLE_ENDIAN}
-        return TransferPlan.TO_EXPLICIT_LE if acceptable else TransferPlan.NEEDS_TRANSCODING
-    if stored not in representation.refused and wanted in {"*", stored}:
+    refused = reach.stored in representation.refused
+    if reach.sendable and not refused and wanted in {"*", reach.stored}:
         return TransferPlan.AS_STORED
-    if wanted not in {None, "*", EXPLICIT_VR_LITTLE_ENDIAN}:
-        return TransferPlan.NEEDS_TRANSCODING
-    return _to_default(stored, strict=wanted is not None or stored in representation.refused)
+    if wanted in {None, "*", EXPLICIT_VR_LITTLE_ENDIAN}:
+        return _to_default(reach, strict=wanted is not None or refused)
+    return TransferPlan.TRANSCODE if wanted in {*reach.lossless, *reach.lossy} else TransferPlan.OUT_OF_REACH
 
 
-def _to_default(stored: str, *, strict: bool) -> TransferPlan:
+def _to_default(reach: Reach, *, strict: bool) -> TransferPlan:
     """Explicit VR Little Endian is asked for; not `strict` if only because it is the default (8.7.8.2)."""
-    syntax = transfer_syntaxes.get(stored)
-    if stored == EXPLICIT_VR_LITTLE_ENDIAN and not strict:
+    if reach.stored == EXPLICIT_VR_LITTLE_ENDIAN:
+        return TransferPlan.OUT_OF_REACH if strict else TransferPlan.AS_STORED
+    syntax = transfer_syntaxes.get(reach.stored)
+    if not reach.sendable or (syntax is not None and syntax.deflated and not syntax.lossy):
+        return TransferPlan.TO_EXPLICIT_LE
+    # The exceptions of 8.7.8.2: only lossy compressed pixel data exist, or native ones would be too many.
+    if not strict and (reach.oversized or (syntax is not None and syntax.lossy)):
         return TransferPlan.AS_STORED
-    if syntax is not None and syntax.kind is Kind.UNCOMPRESSED and not syntax.encapsulated:
-        return TransferPlan.TO_EXPLICIT_LE if syntax.deflated else TransferPlan.NEEDS_TRANSCODING
-    if syntax is not None and syntax.lossy and not strict:
-        return TransferPlan.AS_STORED  # first exception of 8.7.8.2: only lossy compressed pixel data exist
-    return TransferPlan.NEEDS_DECOMPRESSION
+    return TransferPlan.TRANSCODE if EXPLICIT_VR_LITTLE_ENDIAN in reach.lossless else TransferPlan.OUT_OF_REACH
 
 
-def plan_instance(representations: Sequence[Representation], stored: str) -> InstancePlan:
-    """The best of the representations that an instance stored in `stored` can take; raises `NotAcceptable`.
+def plan_instance(representations: Sequence[Representation], reach: Reach) -> InstancePlan:
+    """The best of the representations that an instance can take; raises `NotAcceptable`.
 
     Among representations of equal quality the stored form comes first, as the standard leaves ties to the
     server.
     """
     best: InstancePlan | None = None
-    reason = TransferPlan.NEEDS_TRANSCODING
+    reason = TransferPlan.OUT_OF_REACH
     for representation in representations:
-        plan = resolve_instance(representation, stored)
+        plan = resolve_instance(representation, reach)
         if not plan.possible:
             reason = plan
         elif best is None or (
             plan is TransferPlan.AS_STORED is not best.plan and representation.q == best.representation.q
         ):
-            syntax = stored if plan is TransferPlan.AS_STORED else EXPLICIT_VR_LITTLE_ENDIAN
-            best = InstancePlan(representation, plan, syntax)
+            best = InstancePlan(representation, plan, _syntax_sent(representation, plan, reach))
     if best is None:
+        why = reach.obstacle if reason is TransferPlan.OUT_OF_REACH and reach.obstacle else reason
         raise NotAcceptable(
-            f"The instance cannot be sent as asked for: {reason}. It is stored as {stored}.",
+            f"The instance cannot be sent as asked for: {why}. It is stored as {reach.stored}.",
             section="8.7.8.2",
             offender="transfer-syntax",
-            accepted=_instance_alternatives(stored, representations[0].media_type),
+            accepted=_instance_alternatives(reach, representations[0]),
         )
     return best
 
 
-def _instance_alternatives(stored: str, media_type: str) -> tuple[str, ...]:
-    syntax = transfer_syntaxes.get(stored)
-    sent = stored
-    if stored in NEVER_SENT or (syntax is not None and (syntax.big_endian or not syntax.explicit)):
-        sent = EXPLICIT_VR_LITTLE_ENDIAN
-    return tuple(written(media_type, multipart=media_type != ZIP, transfer_syntax=name) for name in ("*", sent))
+def _syntax_sent(representation: Representation, plan: TransferPlan, reach: Reach) -> str:
+    if plan is TransferPlan.AS_STORED:
+        return reach.stored
+    if plan is TransferPlan.TRANSCODE and representation.transfer_syntax not in {None, "*"}:
+        return str(representation.transfer_syntax)
+    return EXPLICIT_VR_LITTLE_ENDIAN
+
+
+def _instance_alternatives(reach: Reach, asked: Representation) -> tuple[str, ...]:
+    multipart = asked.media_type != ZIP
+    return tuple(
+        written(asked.media_type, multipart=multipart, transfer_syntax=name)
+        for name in dict.fromkeys(("*", *reach.available, *reach.lossy))
+    )
 
 
 def _choose(preferences: Preferences, offers: tuple[Offer, ...], *, retrieve: bool) -> Representation:

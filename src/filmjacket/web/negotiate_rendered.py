@@ -78,22 +78,24 @@ def rendered_offers(category: Category, *, alone: bool, video: tuple[str, ...] =
     as parts of their own each is a single frame, and a JPEG if nothing else is wanted.
     """
     forms = (False, True) if alone else (True,)
-    types: dict[bool, tuple[str, ...]] = {
-        Category.SINGLE_FRAME: dict.fromkeys((False, True), STILL),
-        Category.MULTI_FRAME: {False: (GIF, *video), True: (*STILL, *video)},
-        Category.VIDEO: dict.fromkeys((False, True), video),
-        Category.TEXT: dict.fromkeys((False, True), TEXTS),
-        Category.OTHER: dict.fromkeys((False, True), ()),
+    single, parts = {
+        Category.SINGLE_FRAME: (STILL, STILL),
+        Category.MULTI_FRAME: ((GIF, *video), (*STILL, *video)),
+        Category.VIDEO: (video, video),
+        Category.TEXT: (TEXTS, TEXTS),
+        Category.OTHER: ((), ()),
     }[category]
-    return tuple(Offer(media_type, multipart) for multipart in forms for media_type in types[multipart])
+    return tuple(Offer(media_type, multipart) for multipart in forms for media_type in (parts if multipart else single))
 
 
 @lru_cache(maxsize=256)
 def choose_rendered(
     preferences: Preferences, category: Category, *, alone: bool, video: tuple[str, ...] = ()
 ) -> RenderedPlan:
-    """The representation of one item. Raises `NotAcceptable` with the list of what can be had, `BadRequest` for a mixture
-    of DICOM and rendered media types (8.7.5).
+    """The representation of one item.
+
+    Raises `NotAcceptable` with the list of what can be had, `BadRequest` for a mixture of DICOM and rendered media
+    types (8.7.5).
     """
     offers = rendered_offers(category, alone=alone, video=video)
     for ranges in sources(preferences, offers):
@@ -123,8 +125,8 @@ def refuse_profile(media_types: Iterable[str], icc: str | None) -> None:
 def _reason(category: Category, *, alone: bool) -> str:
     if category is Category.MULTI_FRAME and alone:
         return (
-            "None of the acceptable media types can be had of a multi-frame image as a whole; its frames can: as parts, "
-            "or one by one below /frames/{number}/rendered."
+            "None of the acceptable media types can be had of a multi-frame image as a whole; its frames can: as "
+            "parts, or one by one below /frames/{number}/rendered."
         )
     if not alone:
         return "The resource has several items, each of which is a part: ask for multipart/related."

@@ -1,7 +1,8 @@
 """What resources can be had in, and which of it the acceptable media types choose (PS3.18 8.7.3 to 8.7.9).
 
 Offers are rows of tables, the default of the resource first. An offer gets the quality of the most specific
-range that matches it; the highest wins, ties go to the order of the ranges and then of the rows (8.7.8.1).
+range that matches it; the highest wins, ties go to the stored form, then to the order of the ranges and of the rows
+(8.7.8.1).
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class Offer:
 
     `transfer_syntax` is the one it will have, `*` where that is settled for each instance (`resolve_instance`),
     None where a range's `transfer-syntax` says nothing. An `explicit` offer is never meant by a wildcard. One
-    `by_syntax` is not meant by its media type alone, which stands for another transfer syntax (Table 8.7.3-5).
+    `by_syntax` is not meant by its media type alone, which stands for another transfer syntax (Table 8.7.3-5); one
+    `by_name` only by its very transfer syntax, since something is lost. `stored` marks the form that needs no coding.
     """
 
     media_type: str
@@ -50,6 +52,8 @@ class Offer:
     transfer_syntax: str | None = None
     explicit: bool = False
     by_syntax: bool = False
+    by_name: bool = False
+    stored: bool = False
 
     def __str__(self) -> str:
         return written(self.media_type, multipart=self.multipart, transfer_syntax=self.transfer_syntax)
@@ -63,8 +67,8 @@ def sources(preferences: Preferences, offers: tuple[Offer, ...]) -> tuple[tuple[
 
 
 def rank(ranges: tuple[MediaRange, ...], offers: tuple[Offer, ...]) -> list[tuple[Offer, float]]:
-    """Acceptable offers with their quality, best first."""
-    ranked: list[tuple[float, int, int]] = []
+    """Acceptable offers with their quality, best first. The standard leaves ties to the server: stored forms win."""
+    ranked: list[tuple[float, bool, int, int]] = []
     for row, offer in enumerate(offers):
         matches = [
             (specificity, entry.q, -position)
@@ -74,14 +78,16 @@ def rank(ranges: tuple[MediaRange, ...], offers: tuple[Offer, ...]) -> list[tupl
         if matches:
             _, q, position = max(matches)
             if q > 0:
-                ranked.append((-q, -position, row))
-    return [(offers[row], -q) for q, _, row in sorted(ranked)]
+                ranked.append((-q, not offer.stored, -position, row))
+    return [(offers[row], -q) for q, _, _, row in sorted(ranked)]
 
 
 def _match(entry: MediaRange, offer: Offer) -> int:
     """How specifically a range matches an offer, its transfer syntax included; 0 if it does not."""
     specificity = match_type(entry, offer)
     if entry.transfer_syntax is None and offer.by_syntax and not entry.is_wildcard:
+        return 0
+    if offer.by_name and entry.transfer_syntax != offer.transfer_syntax:
         return 0
     if specificity == 0 or offer.transfer_syntax is None or entry.transfer_syntax is None:
         return 2 * specificity

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NameTest: TypeAlias = "Callable[[object], bool]"
 """Tells whether one value of VR PN, as JSON holds it, satisfies a key."""
 
+_PLUS = re.compile(r"(?<=[\w*?.'])\++(?=[\w*?.'])")
 # What parts the words of a name; apostrophes do not (O'Brien is one word, written with or without).
 _BETWEEN_WORDS = re.compile(r"[\^\s,.;/_\-\u2010-\u2015\u30fb]+")
 _APOSTROPHES = dict.fromkeys(map(ord, "'`\u00b4\u02bc\u2018\u2019"))
@@ -31,12 +32,13 @@ def fold_name(text: str) -> str:
 
     Case and accents are dropped, compatibility forms unified (full-width letters, half-width katakana), spaces
     around components and empty trailing components removed. Only the combining marks of Latin, Greek and
-    Cyrillic go: a voiced kana or a vowel sign of another script is a different letter.
+    Cyrillic go: a voiced kana or a vowel sign of another script is a different letter. A plus sign between words is as
+    good as a space: widespread clients write spaces so (form encoding), and no name is told from another by it.
     """
     if not text.isascii():
         decomposed = unicodedata.normalize("NFKD", text)
         text = unicodedata.normalize("NFC", "".join(mark for mark in decomposed if not "\u0300" <= mark <= "\u036f"))
-    folded = text.casefold()
+    folded = _PLUS.sub(" ", text.casefold())
     return "^".join(" ".join(component.split()) for component in folded.split("^")).rstrip("^")
 
 

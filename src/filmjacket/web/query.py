@@ -7,7 +7,7 @@ Choices where the standard leaves one:
   `Modality` on `/studies` means ModalitiesInStudy. Any other unknown parameter is ignored (8.3.1);
 * attributes of a higher level than the resource's are matched on every resource;
 * a private attribute is allowed at every level, with its creator in the same query;
-* a `+` is a plus sign, and percent-encoding must be well-formed UTF-8.
+* a `+` is a plus sign, in names as good as a space, and percent-encoding must be well-formed UTF-8.
 """
 
 from __future__ import annotations

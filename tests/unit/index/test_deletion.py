@@ -7,11 +7,13 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import select
 
 from filmjacket.archive.deletions import Cause, Deletion, Hold, Obstacle, PurgedBatch, RestoreOutcome
 from filmjacket.archive.policies import DuplicatePolicy
 from filmjacket.archive.records import BlobRef
 from filmjacket.index import open_index
+from filmjacket.index.schema import name_words
 from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
@@ -267,6 +269,20 @@ def test_purge_takes_what_is_expired_batch_by_batch_and_leaves_tombstones(index:
     assert index.deletion_of(STUDY) is not None
     index.forget_deletions(NOW + 1)
     assert index.deletion_of(STUDY) is None
+
+
+def names_known(index: SqlIndex) -> set[str]:
+    with index._database.reading() as connection:
+        return {row.name for row in connection.execute(select(name_words.c.name))}
+
+
+def test_a_purge_leaves_no_name_behind_that_nobody_has_any_more(index: SqlIndex, archive: Archive) -> None:
+    archive.add("1.2", "1.2.1", "1.2.1.1", t00100010="Gone^Patient", t00080090="Doctor^Both")
+    archive.add("1.3", "1.3.1", "1.3.1.1", t00100010="Other^Patient", t00080090="Doctor^Both")
+    delete(index, STUDY)
+    assert "gone^patient" in names_known(index)
+    purge(index)
+    assert names_known(index) == {"other^patient", "doctor^both"}
 
 
 def test_tombstones_are_renewed(index: SqlIndex, archive: Archive) -> None:

@@ -71,7 +71,10 @@ def _describe(syntax=EXPLICIT, tag="7FE00010", **changes):
         ({"lossy": "00"}, {"lossy": False}),
         ({"syntax": "1.2.840.10008.1.2.4.50"}, {"lossy": True}),
         ({"syntax": "1.2.840.10008.1.2.4.91"}, {"lossy": False}),
-        ({"tag": "7FE00008", "allocated": None, "stored": None}, {"kind": "float", "dtype": "f4", "bits_allocated": 32}),
+        (
+            {"tag": "7FE00008", "allocated": None, "stored": None},
+            {"kind": "float", "dtype": "f4", "bits_allocated": 32},
+        ),
         ({"tag": "7FE00009", "float_padding": 1.5}, {"kind": "double", "dtype": "f8", "padding": None}),
         ({"tag": "7FE00008", "float_padding": 1.5}, {"padding": (1.5, 1.5)}),
     ],
@@ -81,13 +84,17 @@ def test_rules(changes, expected):
     assert {name: getattr(description, name) for name in expected} == expected
 
 
-@pytest.mark.parametrize("changes", [{"rows": None}, {"rows": 0}, {"columns": None}, {"allocated": 0}, {"allocated": 65}])
+@pytest.mark.parametrize(
+    "changes", [{"rows": None}, {"rows": 0}, {"columns": None}, {"allocated": 0}, {"allocated": 65}]
+)
 def test_what_describes_no_image_is_refused(changes):
     with pytest.raises(DicomError):
         _describe(**changes)
 
 
-@pytest.mark.parametrize("changes", [{"photometric": "HSV", "samples": 3}, {"photometric": "CMYK", "samples": 4}, {"samples": 2}])
+@pytest.mark.parametrize(
+    "changes", [{"photometric": "HSV", "samples": 3}, {"photometric": "CMYK", "samples": 4}, {"samples": 2}]
+)
 def test_colours_that_were_never_defined_are_refused_with_the_reason(changes):
     with pytest.raises(NotAcceptable, match="retired"):
         _describe(**changes)

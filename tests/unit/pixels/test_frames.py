@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.images import describe, noise
 
 from filmjacket.errors import DicomError
+from filmjacket.pixels.forms import decoded_photometric
 from filmjacket.pixels.frames import frame_bytes, native_frame, reduced
-from filmjacket.pixels.photometric import decoded_photometric, fill_bits, partial_to_rgb, rgb_to_ybr, to_rgb, ybr_to_rgb
+from filmjacket.pixels.photometric import fill_bits, partial_to_rgb, rgb_to_ybr, to_rgb, ybr_to_rgb
+from tests.images import describe, noise
 
 
 @pytest.mark.parametrize(
@@ -58,9 +59,7 @@ def test_a_bit_packed_frame_that_begins_inside_of_a_byte(offset):
 def test_cells_of_twelve_bits_are_unpacked():
     # Bits Allocated 12 was legal in ACR-NEMA and early DICOM: two samples in three bytes.
     raw = bytes((0x34, 0x12, 0xAB))
-    np.testing.assert_array_equal(
-        native_frame(raw, describe(rows=1, columns=2, bits_allocated=12)), [[0x234, 0xAB1]]
-    )
+    np.testing.assert_array_equal(native_frame(raw, describe(rows=1, columns=2, bits_allocated=12)), [[0x234, 0xAB1]])
 
 
 @pytest.mark.parametrize(
@@ -77,7 +76,7 @@ def test_values_may_lie_anywhere_in_their_cell():
     description = describe(rows=1, columns=1, bits_allocated=16, bits_stored=12, high_bit=15)
     assert native_frame(b"\xf0\xab", description).item() == 0xABF
     signed = replace(description, signed=True, high_bit=13)
-    assert native_frame((0b00_1000_1000_0001_11).to_bytes(2, "little"), signed).item() == 0b0010_0010_0000
+    assert native_frame((0b10_0010_0000_0111).to_bytes(2, "little"), signed).item() == 0b1000_1000_0001 - 4096
     assert native_frame((0b11_1111_1111_1110_11).to_bytes(2, "little"), signed).item() == -2
 
 
@@ -125,7 +124,9 @@ def test_reduction_takes_means_and_never_mixes_palette_indices():
 
 PRIMARIES = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0]]], np.uint8)
 YBR_PRIMARIES = np.array([[[76, 85, 255], [150, 44, 21], [29, 255, 107], [255, 128, 128], [0, 128, 128]]], np.uint8)
-PARTIAL_PRIMARIES = np.array([[[81, 90, 240], [145, 54, 34], [41, 240, 110], [235, 128, 128], [16, 128, 128]]], np.uint8)
+PARTIAL_PRIMARIES = np.array(
+    [[[81, 90, 240], [145, 54, 34], [41, 240, 110], [235, 128, 128], [16, 128, 128]]], np.uint8
+)
 
 
 def test_luminance_and_chrominance_of_the_primaries():
@@ -168,7 +169,13 @@ def test_colour_space_of_decoded_frames(photometric, syntax, decoded):
 
 @pytest.mark.parametrize(
     ("bits", "dtype", "value", "filled"),
-    [(8, "u1", 200, 200), (8, "u2", 200, 200), (4, "u1", 15, 255), (12, "u2", 4095, 65535), (32, "u4", 2**32 - 1, 65535)],
+    [
+        (8, "u1", 200, 200),
+        (8, "u2", 200, 200),
+        (4, "u1", 15, 255),
+        (12, "u2", 4095, 65535),
+        (32, "u4", 2**32 - 1, 65535),
+    ],
 )
 def test_samples_are_spread_over_whole_bytes(bits, dtype, value, filled):
     out = fill_bits(np.array([0, value], dtype), bits)

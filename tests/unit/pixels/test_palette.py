@@ -8,11 +8,11 @@ import struct
 import numpy as np
 import pytest
 from pydicom.pixels import apply_color_lut
-from tests.samples import sample
 
 from filmjacket.dicom.header import read_header
 from filmjacket.errors import DicomError
 from filmjacket.pixels.palette import Palette, expand_segments, is_mapped, map_palette, read_palette
+from tests.samples import sample
 
 
 def _attributes(tables, descriptor, *, segmented=False, signed=False, vr="OW"):
@@ -42,7 +42,9 @@ def test_palettes_of_real_files(name):
     bulk = {value.path: content[value.offset : value.offset + value.length] for value in header.layout.bulk}
     if name.endswith("big.dcm"):
         swap = np.ndarray.byteswap
-        bulk = {path: swap(np.frombuffer(raw, "u2")).tobytes() for path, raw in bulk.items() if path.startswith("00281")}
+        bulk = {
+            path: swap(np.frombuffer(raw, "u2")).tobytes() for path, raw in bulk.items() if path.startswith("00281")
+        }
     palette = read_palette(header.attributes, bulk.__getitem__)
     assert palette is not None
     dataset = pydicom.dcmread(io.BytesIO(content), force=True)

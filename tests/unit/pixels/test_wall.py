@@ -11,16 +11,17 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.images import describe, noise
-from tests.unit.pixels import failures
 
 from filmjacket.errors import DicomError, NotAcceptable, Unavailable
 from filmjacket.pixels.codecs import encode_frame
 from filmjacket.pixels.frame_cache import FrameCache
 from filmjacket.pixels.wall import CodecWall, Isolation
+from tests.images import describe, noise
+from tests.unit.pixels import failures
 
 JPEG_LS = "1.2.840.10008.1.2.4.80"
 PLAIN = describe(rows=64, columns=80, bits_allocated=16)
@@ -201,7 +202,7 @@ def test_workers_die_with_their_parent():
             print(wall.run(failures.process), flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
     """
-    path = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (*sys.path, os.getcwd())))}
+    path = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (*sys.path, str(Path.cwd()))))}
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False, env=path
     )
@@ -217,8 +218,7 @@ def _wait_for_end(pid):
 
 def _alive(pid):
     try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from filmjacket.errors import NotAcceptable, NotFound
 from filmjacket.services.studies.bulkdata import BulkItem, bulk_item, bulk_values, item_parts, pixel_value
+from filmjacket.services.studies.coded_tags import coded_etag
 from filmjacket.services.studies.download import Download, multi_part, single_part, streamed_multi_part
 from filmjacket.services.studies.fragments import MAX_MEASURED
+from filmjacket.services.studies.frames import choose_form
 from filmjacket.services.studies.missing import missing_resource
 from filmjacket.web import status
-from filmjacket.web.negotiate_bulk import choose_bulk, choose_frames
+from filmjacket.web.negotiate_bulk import Items, Making, choose_bulk, choose_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,22 +22,30 @@ if TYPE_CHECKING:
     from filmjacket.archive.ports import Blobs, Index
     from filmjacket.archive.records import StoredInstance
     from filmjacket.services.studies.download import Part
+    from filmjacket.services.studies.transcode import Transcoder
     from filmjacket.web.accept import Preferences
     from filmjacket.web.negotiate_bulk import BulkPlan
     from filmjacket.web.refs import ResourceRef
 
-_MOST_ALTERNATIVES = 20
+_MOST_ALTERNATIVES = 60
+_PARTS = Items(native=False, compressed=False)
+"""Collections are always multipart."""
 
 
 def retrieve_bulk_collection(
-    index: Index, blobs: Blobs, ref: ResourceRef, preferences: Preferences, base_url: str
+    index: Index, blobs: Blobs, ref: ResourceRef, preferences: Preferences, base_url: str, *, coder: Transcoder
 ) -> Download:
     """The `/bulkdata` resource of a study, series or instance; see `bulk_collection`."""
-    return bulk_collection(index, blobs, _instances(index, ref), preferences, base_url)
+    return bulk_collection(index, blobs, _instances(index, ref), preferences, base_url, coder)
 
 
 def bulk_collection(
-    index: Index, blobs: Blobs, instances: Sequence[StoredInstance], preferences: Preferences, base_url: str
+    index: Index,
+    blobs: Blobs,
+    instances: Sequence[StoredInstance],
+    preferences: Preferences,
+    base_url: str,
+    coder: Transcoder,
 ) -> Download:
     """Every bulk value of the instances, nested and private ones too, each under its BulkDataURI.
 
@@ -43,16 +53,19 @@ def bulk_collection(
     those are sent with 206 and a Warning (10.4.3.1).
     """
     items = (bulk_item(index, instance, value) for instance in instances for value in bulk_values(instance))
-    chosen = _choose(
-        items,
-        lambda item: choose_bulk(preferences, single=False, stored=item.stored, document_type=item.document_type),
-        "The resource has no bulk data.",
-    )
-    return chosen.payload(index, blobs, base_url)
+
+    def choose(item: BulkItem) -> BulkPlan:
+        document_type = item.document_type
+        return item.choose(
+            coder,
+            lambda reach: choose_bulk(preferences, items=_PARTS, reach=reach, document_type=document_type),
+        )
+
+    return _choose(items, choose, "The resource has no bulk data.").payload(index, blobs, coder, base_url)
 
 
 def retrieve_pixel_collection(
-    index: Index, blobs: Blobs, ref: ResourceRef, preferences: Preferences, base_url: str
+    index: Index, blobs: Blobs, ref: ResourceRef, preferences: Preferences, base_url: str, *, coder: Transcoder
 ) -> Download:
     """The `/pixeldata` resource: top-level Pixel Data, Float or Double Float Pixel Data, no icons (10.4.3.3.4).
 
@@ -61,13 +74,14 @@ def retrieve_pixel_collection(
     """
     values = ((instance, pixel_value(instance)) for instance in _instances(index, ref))
     items = (bulk_item(index, instance, value) for instance, value in values if value is not None)
-    one = ref.instance is not None
-    chosen = _choose(
-        items,
-        lambda item: choose_frames(preferences, single=one and item.frames <= 1, stored=item.stored),
-        "The resource has no pixel data.",
-    )
-    return chosen.payload(index, blobs, base_url)
+
+    def choose(item: BulkItem) -> BulkPlan:
+        forms = item.items if ref.instance is not None else _PARTS
+        return choose_form(
+            coder, item.instance, lambda reach: choose_pixels(preferences, items=forms, reach=reach)
+        )
+
+    return _choose(items, choose, "The resource has no pixel data.").payload(index, blobs, coder, base_url)
 
 
 def _instances(index: Index, ref: ResourceRef) -> list[StoredInstance]:
@@ -84,30 +98,32 @@ class _Chosen:
     items: list[tuple[BulkItem, BulkPlan]]
     refused: int
 
-    def payload(self, index: Index, blobs: Blobs, base_url: str) -> Download:
+    def payload(self, index: Index, blobs: Blobs, coder: Transcoder, base_url: str) -> Download:
         """The download: parts are made one after the other if they are too many to be looked at beforehand."""
         plan = self.items[0][1]
-        parts = self._parts(index, blobs, base_url)
+        parts = self._parts(index, blobs, coder, base_url)
         if not plan.multipart:
             return single_part(next(parts))
-        if sum(item.frames for item, _ in self.items) <= MAX_MEASURED:
+        if sum(len(item.numbers) for item, plan in self.items if item.is_divided(plan)) <= MAX_MEASURED:
             download = multi_part(list(parts), plan.media_type)
         else:
-            download = streamed_multi_part(parts, plan.media_type, digest=self._digest(base_url))
+            coded = any(plan.making is Making.CODED for _, plan in self.items)
+            download = streamed_multi_part(parts, plan.media_type, digest=self._digest(base_url), coded=coded)
         if not self.refused:
             return download
         total = self.refused + len(self.items)
         text = f"{self.refused} of {total} bulk values cannot be had in an acceptable media type"
         return replace(download, partial=True, ranged=None, warnings=(status.warning(base_url, text),))
 
-    def _parts(self, index: Index, blobs: Blobs, base_url: str) -> Iterator[Part]:
+    def _parts(self, index: Index, blobs: Blobs, coder: Transcoder, base_url: str) -> Iterator[Part]:
         for item, plan in self.items:
-            yield from item_parts(index, blobs, item, plan, base_url)
+            yield from item_parts(index, blobs, coder, item, plan, base_url)
 
     def _digest(self, base_url: str) -> bytes:
         digest = hashlib.sha256()
         for item, plan in self.items:
-            digest.update(f"{item.instance.blob.sha256}\n{item.url(base_url)}\n{plan.content_type}\n".encode())
+            tag = coded_etag(item.instance, plan.making)
+            digest.update(f"{tag}\n{item.url(base_url)}\n{plan.content_type}\n".encode())
         return digest.digest()
 
 

@@ -11,20 +11,31 @@ from filmjacket.dicom.header import BulkValue
 from filmjacket.dicom.json_model import decode_attributes
 from filmjacket.dicom.transfer_syntaxes import ENCAPSULATED_UNCOMPRESSED
 from filmjacket.errors import NotFound
+from filmjacket.services.studies.coded_tags import coded_etag
 from filmjacket.services.studies.download import Download, Part, multi_part, single_part
 from filmjacket.services.studies.fragments import FragmentedStream
-from filmjacket.services.studies.frames import find_instance, frame_parts, frames_payload, padded_frame_bytes
+from filmjacket.services.studies.frames import (
+    choose_form,
+    coded_parts,
+    find_instance,
+    frame_parts,
+    frames_payload,
+    padded_frame_bytes,
+)
 from filmjacket.services.studies.stored_bytes import read_value
 from filmjacket.web.bulk_uri import bulk_url
 from filmjacket.web.conditional import etag
-from filmjacket.web.negotiate_bulk import choose_bulk
+from filmjacket.web.negotiate_bulk import Items, Making, choose_bulk
+from filmjacket.web.reach import Reach
 from filmjacket.web.refs import ResourceRef
+from filmjacket.web.targets import frame_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from filmjacket.archive.ports import Blobs, Index
     from filmjacket.archive.records import StoredInstance
+    from filmjacket.services.studies.transcode import Transcoder
     from filmjacket.web.accept import Preferences
     from filmjacket.web.negotiate_bulk import BulkPlan
 
@@ -47,9 +58,40 @@ class BulkItem:
     document_length: int | None = None
 
     @property
-    def stored(self) -> str | None:
-        """The transfer syntax of an encapsulated value, None for others."""
-        return self.instance.transfer_syntax if self.value.encapsulated else None
+    def is_image(self) -> bool:
+        """Whether the value is the pixel data of the instance, hence can be had in other forms."""
+        pixel = self.instance.layout.pixel
+        return pixel is not None and pixel.tag == self.value.path
+
+    @property
+    def items(self) -> Items:
+        """Which of its forms are one item."""
+        pixel = self.instance.layout.pixel
+        if pixel is None or not self.is_image:
+            return Items(native=True, compressed=True)
+        if not self.value.encapsulated:
+            return Items(native=True, compressed=pixel.frames == 1)
+        padded = self.instance.transfer_syntax == ENCAPSULATED_UNCOMPRESSED and self.frames > 1
+        return Items(native=not padded, compressed=self.frames <= 1)
+
+    def choose(self, coder: Transcoder, choose: Callable[[Reach | None], BulkPlan]) -> BulkPlan:
+        """The representation of the value."""
+        if self.is_image:
+            return choose_form(coder, self.instance, choose)
+        if self.value.encapsulated:
+            obstacle = "it is part of an item, and goes out as it is"
+            return choose(Reach(self.instance.transfer_syntax, encapsulated=True, obstacle=obstacle))
+        return choose(None)
+
+    @property
+    def numbers(self) -> range:
+        """Of the frames of pixel data."""
+        pixel = self.instance.layout.pixel
+        return range(1, 1 + (pixel.frames if pixel is not None else 0))
+
+    def is_divided(self, plan: BulkPlan) -> bool:
+        """Whether each frame is a part in the form that was chosen."""
+        return not plan.is_native if plan.making is Making.CODED else self.frames > 0
 
     def url(self, base_url: str) -> str:
         """The BulkDataURI of the value."""
@@ -58,7 +100,7 @@ class BulkItem:
 
 
 def retrieve_bulk_data(
-    index: Index, blobs: Blobs, ref: ResourceRef, preferences: Preferences, base_url: str, *, path: str
+    index: Index, blobs: Blobs, ref: ResourceRef, preferences: Preferences, base_url: str, *, path: str, coder: Transcoder
 ) -> Download:
     """The bulk value at an attribute path of one instance, as little endian bytes or as compressed frames.
 
@@ -75,15 +117,20 @@ def retrieve_bulk_data(
             accepted=tuple(value.path for value in instance.layout.bulk[:20]),
         )
     item = bulk_item(index, instance, value)
-    plan = choose_bulk(preferences, single=item.frames <= 1, stored=item.stored, document_type=item.document_type)
-    if item.frames:
-        payload = frames_payload(index, blobs, instance, range(1, item.frames + 1), plan, base_url)
+    plan = item.choose(
+        coder,
+        lambda reach: choose_bulk(preferences, items=item.items, reach=reach, document_type=item.document_type),
+    )
+    if item.is_divided(plan):
+        locate = partial(frame_url, base_url, instance.study_uid, instance.series_uid, instance.sop_uid)
+        parts = item_frames(index, blobs, coder, item, plan, locate)
+        payload = frames_payload(parts, instance, item.numbers, plan, base_url)
     else:
-        part = value_part(blobs, item, plan, base_url)
+        part = value_part(blobs, coder, item, plan, base_url)
         payload = multi_part([part], plan.media_type) if plan.multipart else single_part(part)
     # A range of a multipart payload counts boundaries and headers (8.4.2), but clients that ask for a range of a value
-    # mean its bytes and cannot read a piece of a multipart payload: they get it whole, as RFC 9110 14.2 allows.
-    return replace(payload, ranged=None) if plan.multipart else payload
+    # mean its bytes and cannot read a piece of such a payload: they get it whole, as RFC 9110 14.2 allows.
+    return replace(payload, ranged=None) if plan.multipart and not item.is_divided(plan) else payload
 
 
 def bulk_values(instance: StoredInstance) -> tuple[BulkValue, ...]:
@@ -118,20 +165,34 @@ def bulk_item(index: Index, instance: StoredInstance, value: BulkValue) -> BulkI
     return BulkItem(instance, value)
 
 
-def item_parts(index: Index, blobs: Blobs, item: BulkItem, plan: BulkPlan, base_url: str) -> Iterator[Part]:
+def item_parts(
+    index: Index, blobs: Blobs, coder: Transcoder, item: BulkItem, plan: BulkPlan, base_url: str
+) -> Iterator[Part]:
     """The parts of a bulk value in a collection: each has the BulkDataURI as its Content-Location (10.4.3.3.3)."""
-    if not item.frames:
-        yield value_part(blobs, item, plan, base_url)
+    if not item.is_divided(plan):
+        yield value_part(blobs, coder, item, plan, base_url)
         return
     url = item.url(base_url)
-    numbers = range(1, item.frames + 1)
-    yield from frame_parts(index, blobs, item.instance, numbers, plan.content_type, lambda _: url)
+    yield from item_frames(index, blobs, coder, item, plan, lambda _: url)
 
 
-def value_part(blobs: Blobs, item: BulkItem, plan: BulkPlan, base_url: str) -> Part:
+def item_frames(
+    index: Index, blobs: Blobs, coder: Transcoder, item: BulkItem, plan: BulkPlan, locate: Callable[[int], str]
+) -> Iterator[Part]:
+    """The frames of pixel data, one part each."""
+    if plan.making is Making.CODED:
+        return coded_parts(coder, item.instance, item.numbers, plan, locate)
+    return frame_parts(index, blobs, item.instance, item.numbers, plan.content_type, locate)
+
+
+def value_part(blobs: Blobs, coder: Transcoder, item: BulkItem, plan: BulkPlan, base_url: str) -> Part:
     """A bulk value as one part."""
     instance, value = item.instance, item.value
     location = item.url(base_url)
+    if plan.making is Making.CODED:
+        tag = coded_etag(instance, plan.content_type, value.path)
+        length = coder.frame_stream_bytes(instance)
+        return Part(plan.content_type, location, length, partial(coder.frame_stream, instance), tag, coded=True)
     tag = etag(instance.blob.sha256, plan.content_type, value.path)
     if value.encapsulated:
         stream = FragmentedStream(blobs, instance, (value.offset, value.length))

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Part:
     """One representation: media type with its parameters, Content-Location, length in bytes if known, and bytes.
 
-    `etag` is the strong entity tag of an immutable one; `ranged` reads `(first, count)` bytes of it.
+    `etag` is the strong entity tag of an immutable one; `ranged` reads `(first, count)` bytes of it. The bytes of a
+    `coded` one cost processor time.
     """
 
     content_type: str
@@ -28,6 +29,7 @@ class Part:
     chunks: Callable[[], Iterable[bytes]]
     etag: str | None = None
     ranged: Callable[[int, int], Iterable[bytes]] | None = None
+    coded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class Download:
 
     An immutable payload has its `etag`, and a `ranged` reader if its length is known. With a `file_name` it is meant
     to be saved rather than shown. One that is `codable` is text, which a content coding makes smaller; coded, it may be
-    kept under its tag if it is still `unchanged` at its end.
+    kept under its tag if it is still `unchanged` at its end. The bytes of a `coded` one cost processor time: pull them
+    in the lane for that.
     """
 
     content_type: str
@@ -51,6 +54,7 @@ class Download:
     codable: bool = False
     unchanged: Callable[[], bool] | None = None
     file_name: str | None = None
+    coded: bool = False
 
 
 def single_part(part: Part) -> Download:
@@ -62,6 +66,7 @@ def single_part(part: Part) -> Download:
         location=part.location,
         etag=part.etag,
         ranged=part.ranged,
+        coded=part.coded,
     )
 
 
@@ -84,10 +89,13 @@ def multi_part(parts: Sequence[Part], media_type: str) -> Download:
         return gathered(read_segments(_segments(boundary, parts), first, count))
 
     whole = total is not None and tag is not None and all(part.ranged is not None for part in parts)
-    return Download(content_type, total, chunks(), etag=tag, ranged=ranged if whole else None)
+    coded = any(part.coded for part in parts)
+    return Download(content_type, total, chunks(), etag=tag, ranged=ranged if whole else None, coded=coded)
 
 
-def streamed_multi_part(parts: Iterable[Part], media_type: str, *, digest: bytes | None = None) -> Download:
+def streamed_multi_part(
+    parts: Iterable[Part], media_type: str, *, digest: bytes | None = None, coded: bool = False
+) -> Download:
     """Like `multi_part`, for parts that are made one after the other; the total length is not known.
 
     `digest` (SHA-256) covers everything that decides about the bytes of an immutable payload.
@@ -95,7 +103,7 @@ def streamed_multi_part(parts: Iterable[Part], media_type: str, *, digest: bytes
     boundary = multipart_writer.new_boundary(digest or secrets.token_bytes(16))
     tag = None if digest is None else etag(digest.hex())
     chunks = gathered(_written(boundary, parts))
-    return Download(multipart_writer.content_type(boundary, media_type), None, chunks, etag=tag)
+    return Download(multipart_writer.content_type(boundary, media_type), None, chunks, etag=tag, coded=coded)
 
 
 def digest_of(parts: Iterable[Part]) -> bytes | None:

@@ -1,6 +1,6 @@
 """Frames of stored instances: one ranged read each, as stored or as native little endian bytes (PS3.18 10.4.1.1.6).
 
-Also called WADO-RS frame retrieval. Decoding of compressed frames belongs to `filmjacket.pixels`.
+Also called WADO-RS frame retrieval. Frames that have to be decoded or encoded come from `transcode`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 from filmjacket.dicom.json_model import decode_attributes
 from filmjacket.dicom.pixel_layout import native_frame_bits
-from filmjacket.dicom.transfer_syntaxes import ENCAPSULATED_UNCOMPRESSED
+from filmjacket.dicom.transfer_syntaxes import ENCAPSULATED_UNCOMPRESSED, EXPLICIT_VR_LITTLE_ENDIAN
 from filmjacket.errors import NotAcceptable, NotFound
+from filmjacket.services.studies.coded_tags import coded_etag
 from filmjacket.services.studies.download import Download, Part, multi_part, single_part, streamed_multi_part
 from filmjacket.services.studies.fragments import MAX_MEASURED, FragmentedStream
 from filmjacket.services.studies.missing import missing_resource
 from filmjacket.services.studies.stored_bytes import read_value, shift_bits
 from filmjacket.web.conditional import etag
-from filmjacket.web.negotiate_bulk import choose_frames
+from filmjacket.web.negotiate_bulk import Making, choose_frames
+from filmjacket.web.reach import Reach
 from filmjacket.web.refs import ResourceRef
 from filmjacket.web.targets import frame_url, instance_url
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from filmjacket.archive.records import StoredInstance
     from filmjacket.dicom.header import PixelLayout
     from filmjacket.web.accept import Preferences
+    from filmjacket.services.studies.transcode import CodedFrames, Transcoder
     from filmjacket.web.negotiate_bulk import BulkPlan
 
     Locate = Callable[[int], str]
@@ -42,6 +45,7 @@ def retrieve_frames(
     base_url: str,
     *,
     numbers: Sequence[int],
+    coder: Transcoder,
 ) -> Download:
     """The frames with these 1-based numbers, in the order asked for, one part each.
 
@@ -50,23 +54,58 @@ def retrieve_frames(
     """
     instance = find_instance(index, ref)
     pixel = _checked_pixel(instance, numbers, f"{base_url}/{ref.path}")
-    stored = instance.transfer_syntax if pixel.encapsulated else None
-    plan = choose_frames(preferences, single=len(numbers) == 1, stored=stored)
-    return frames_payload(index, blobs, instance, numbers, plan, base_url)
+    single = len(numbers) == 1
+    plan = choose_form(coder, instance, lambda reach: choose_frames(preferences, single=single, reach=reach))
+    locate = partial(frame_url, base_url, instance.study_uid, instance.series_uid, instance.sop_uid)
+    if plan.making is Making.CODED:
+        parts = coded_parts(coder, instance, numbers, plan, locate)
+    else:
+        parts = frame_parts(index, blobs, instance, numbers, plan.content_type, locate)
+    return frames_payload(parts, instance, numbers, plan, base_url)
+
+
+def choose_form(coder: Transcoder, instance: StoredInstance, choose: Callable[[Reach], BulkPlan]) -> BulkPlan:
+    """The representation of pixel data; their attributes are only looked at if frames have to be coded."""
+    pixel = instance.layout.pixel
+    at_best = Reach.at_best(instance.transfer_syntax, encapsulated=pixel is not None and pixel.encapsulated)
+    try:
+        plan = choose(at_best)
+    except NotAcceptable:
+        return choose(coder.reach(instance))
+    return choose(coder.reach(instance)) if plan.making is Making.CODED else plan
+
+
+def coded_parts(
+    coder: Transcoder, instance: StoredInstance, numbers: Sequence[int], plan: BulkPlan, locate: Locate
+) -> Iterator[Part]:
+    """One part for each frame number, made when its turn comes."""
+    syntax = EXPLICIT_VR_LITTLE_ENDIAN if plan.is_native else str(plan.transfer_syntax)
+    length = coder.frame_bytes(instance) if plan.is_native else None
+    frames = coder.frames(instance, numbers, syntax)
+    for number in numbers:
+        tag = coded_etag(instance, plan.content_type, f"frame{number}")
+        made = partial(_coded, frames, number)
+        yield Part(plan.content_type, locate(number), length, made, tag, coded=True)
+
+
+def _coded(frames: CodedFrames, number: int) -> tuple[bytes]:
+    return (frames.take(number),)
 
 
 def frames_payload(
-    index: Index, blobs: Blobs, instance: StoredInstance, numbers: Sequence[int], plan: BulkPlan, base_url: str
+    parts: Iterator[Part], instance: StoredInstance, numbers: Sequence[int], plan: BulkPlan, base_url: str
 ) -> Download:
-    """The payload of frames that are known to be there, each with its own URL."""
+    """The payload of frames that are known to be there, each of them a part."""
     uids = (instance.study_uid, instance.series_uid, instance.sop_uid)
-    parts = frame_parts(index, blobs, instance, numbers, plan.content_type, partial(frame_url, base_url, *uids))
     if not plan.multipart:
         return single_part(next(parts))
     if len(numbers) <= MAX_MEASURED:
         return multi_part(list(parts), plan.media_type)
-    what = (instance.blob.sha256, plan.content_type, instance_url(base_url, *uids), ",".join(map(str, numbers)))
-    return streamed_multi_part(parts, plan.media_type, digest=hashlib.sha256("\n".join(what).encode()).digest())
+    coded = plan.making is Making.CODED
+    tag = coded_etag(instance, plan.content_type) if coded else instance.blob.sha256
+    what = (tag, plan.content_type, instance_url(base_url, *uids), ",".join(map(str, numbers)))
+    digest = hashlib.sha256("\n".join(what).encode()).digest()
+    return streamed_multi_part(parts, plan.media_type, digest=digest, coded=coded)
 
 
 def find_instance(index: Index, ref: ResourceRef) -> StoredInstance:

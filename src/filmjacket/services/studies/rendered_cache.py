@@ -36,16 +36,15 @@ class RenderedCache:
 
     def get_or_make(self, tag: str, make: Callable[[], bytes]) -> bytes:
         """The file of a tag, made now if need be."""
+        mine: Future[bytes] = Future()
         with self._lock:
             kept = self._get(tag)
             if kept is not None:
                 return kept
-            others = self._making.get(tag)
-            if others is None:
-                mine: Future[bytes] = Future()
-                self._making[tag] = mine
-        if others is not None:
-            return others.result()
+            first = self._making.setdefault(tag, mine)
+        return self._made(tag, mine, make) if first is mine else first.result()
+
+    def _made(self, tag: str, mine: Future[bytes], make: Callable[[], bytes]) -> bytes:
         try:
             file = make()
         except BaseException as error:

@@ -11,6 +11,7 @@ from filmjacket.dicom.xml_model import encode_native
 from filmjacket.services.studies.download import Download, Part, multi_part
 from filmjacket.web import negotiate, status
 from filmjacket.web.bulk_uri import absolute_bulk_uris, bulk_prefix
+from filmjacket.web.charset_choice import NO_WISHES, choose_charset, in_charset, with_charset
 from filmjacket.web.refs import ResourceRef
 from filmjacket.web.targets import resource_url
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from filmjacket.archive.ports import Index
     from filmjacket.archive.records import SearchMatch
     from filmjacket.web.accept import Preferences
+    from filmjacket.web.charset_choice import Charset, CharsetWishes
     from filmjacket.web.query import SearchQuery
 
 RETRIEVE_URL = "00081190"
@@ -37,20 +39,30 @@ class SearchAnswer:
     total: int
 
 
-def search(index: Index, query: SearchQuery, preferences: Preferences, base_url: str) -> SearchAnswer:
+def search(
+    index: Index,
+    query: SearchQuery,
+    preferences: Preferences,
+    base_url: str,
+    charsets: CharsetWishes = NO_WISHES,
+) -> SearchAnswer:
     """Answer a search. Raises `NotAcceptable` before any work on the index."""
     representation = negotiate.choose_search(preferences)
+    media_type = representation.media_type
+    named = preferences.charsets_of(media_type, multipart=representation.multipart)
+    charset = choose_charset(named, charsets, only_utf_8=media_type == JSON)
     page = index.search(query)
     warnings: list[str] = []
     if page.matches and page.remaining:
         warnings.append(status.warning(base_url, status.additional_results(page.remaining)))
     documents = [_document(match, base_url) for match in page.matches]
-    if representation.media_type == JSON or not documents:
+    if media_type == JSON or not documents:
         body = b"[" + b",".join(documents) + b"]"
         download = Download(JSON, len(body), iter((body,)), warnings=tuple(warnings), codable=True)
     else:
         parts = [
-            _xml_part(_url(match, base_url), document) for match, document in zip(page.matches, documents, strict=True)
+            _xml_part(_url(match, base_url), document, charset)
+            for match, document in zip(page.matches, documents, strict=True)
         ]
         download = replace(multi_part(parts, XML), warnings=tuple(warnings), codable=True)
     return SearchAnswer(download, len(documents), page.total)
@@ -69,6 +81,6 @@ def _document(match: SearchMatch, base_url: str) -> bytes:
     return absolute_bulk_uris(document, prefix.encode())
 
 
-def _xml_part(location: str, document: bytes) -> Part:
-    encoded = encode_native(decode_attributes(document))
-    return Part(XML, location, len(encoded), partial(iter, (encoded,)))
+def _xml_part(location: str, document: bytes, charset: Charset) -> Part:
+    encoded = in_charset(encode_native(decode_attributes(document)), charset)
+    return Part(with_charset(XML, charset), location, len(encoded), partial(iter, (encoded,)))

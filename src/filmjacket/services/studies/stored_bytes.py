@@ -135,3 +135,20 @@ def _masked(chunk: bytes, bits: int) -> bytes:
     if not spare or not chunk:
         return chunk
     return chunk[:-1] + bytes((chunk[-1] & (0xFF >> spare),))
+
+
+def joined_bits(frames: Iterable[bytes], bits: int) -> Iterator[bytes]:
+    """Frames of `bits` bits each, one behind the other without padding between them (PS3.5 8.1.1)."""
+    if bits % 8 == 0:
+        yield from frames
+        return
+    rest, held = 0, 0
+    for frame in frames:
+        rest |= (int.from_bytes(frame, "little") & ((1 << bits) - 1)) << held
+        held += bits
+        whole = held // 8
+        yield (rest & ((1 << 8 * whole) - 1)).to_bytes(whole, "little")
+        rest >>= 8 * whole
+        held -= 8 * whole
+    if held:
+        yield rest.to_bytes(1, "little")

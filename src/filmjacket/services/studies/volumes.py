@@ -22,6 +22,7 @@ from filmjacket.web.conditional import etag
 from filmjacket.web.matching import matches_all
 from filmjacket.web.media_types import DICOM_JSON
 from filmjacket.web.negotiate_volumes import choose_rendered_volume
+from filmjacket.web.refs import ResourceRef
 from filmjacket.web.rendered_volume_module import rendered_volume_module
 from filmjacket.web.rendering import not_supported_text
 from filmjacket.web.volume_rendering import VOLUMETRIC_PRESENTATION_STATES, Operation, refuse_on_presentation_state
@@ -32,22 +33,23 @@ if TYPE_CHECKING:
     from filmjacket.archive.ports import Blobs, Index
     from filmjacket.archive.records import StoredInstance
     from filmjacket.dicom.attributes import Attributes
+    from filmjacket.pixels.description import PixelArray, PixelDescription
     from filmjacket.pixels.render import RenderedImage
     from filmjacket.pixels.volume_cache import VolumeCache
     from filmjacket.pixels.volume_grid import Volume
     from filmjacket.pixels.volume_input import Plane, Stack
+    from filmjacket.pixels.volume_load import ReadPlane
     from filmjacket.pixels.volume_pictures import Scene
     from filmjacket.pixels.wall import CodecWall
     from filmjacket.services.studies.pixel_source import PixelSource
     from filmjacket.web.accept import Preferences
     from filmjacket.web.negotiate import Representation
-    from filmjacket.web.refs import ResourceRef
     from filmjacket.web.volume_rendering import VolumeRequest
 
     Check = Callable[[], None]
 
 NAMES = {Operation.MPR: "renderedmpr", Operation.THREE_D: "rendered3d"}
-GIF = "image/gif"
+WITHOUT_PROFILE = frozenset(("image/gif", "image/jxl"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def retrieve_rendered_volume(
         what = (__version__, key, request.picture_key, representation.media_type, representation.multipart, base_url)
         digest = hashlib.sha256(repr(what).encode()).digest()
         location = f"{base_url}/{ref.path}{_frames_path(frames)}/{NAMES[request.operation]}"
-        download = _pictured(volume, request, scene, representation, (digest, location), archive.check)
+        download = _pictured(volume, request, scene, representation, (digest, location, ref.study or ""), archive)
     unknown = request.rendering.unsupported_annotation
     if not unknown:
         return download
@@ -103,9 +105,9 @@ def _frames_path(frames: Sequence[int]) -> str:
 
 
 def _refuse_profile(request: VolumeRequest, representation: Representation) -> None:
-    if representation.media_type == GIF and request.rendering.icc not in {None, "no"}:
+    if representation.media_type in WITHOUT_PROFILE and request.rendering.icc not in {None, "no"}:
         raise BadRequest(
-            "The parameter iccprofile cannot be used: a GIF cannot hold a profile.",
+            "The parameter iccprofile cannot be used: GIF and JPEG XL come without a profile.",
             section="8.3.5.1.5",
             offender="iccprofile",
             accepted=("iccprofile=no", "another media type"),
@@ -184,14 +186,14 @@ def _has_frame(attributes: Attributes, frame: int | None, frames: Sequence[int])
     return frame in frames if frames else frame <= (get_integer(attributes, "00280008") or 1)
 
 
-def _reader(archive: VolumeArchive, ref: ResourceRef, stack: Stack) -> Callable[[Plane], object]:
+def _reader(archive: VolumeArchive, ref: ResourceRef, stack: Stack) -> ReadPlane:
     """Reads the pixels of a plane; the source of a multi-frame stays open for the next one."""
     instances: dict[str, StoredInstance] = {
         instance.sop_uid: instance for instance in archive.index.instances(replace(ref, series=_series(ref, stack)))
     }
     last: dict[str, PixelSource] = {}
 
-    def read(plane: Plane) -> object:
+    def read(plane: Plane) -> tuple[PixelArray, PixelDescription]:
         source = last.get(plane.sop_uid)
         if source is None:
             instance = instances.get(plane.sop_uid)
@@ -211,6 +213,17 @@ def _series(ref: ResourceRef, stack: Stack) -> str:
 # Payloads -----------------------------------------------------------------------------------------------------
 
 
+def _attributes(archive: VolumeArchive, study: str, volume: Volume) -> Attributes:
+    """What holds for the middle slice."""
+    from filmjacket.pixels.functional_groups import attributes_of_frame  # noqa: PLC0415 - see above
+
+    series, instance, frame = volume.source
+    for batch in archive.index.metadata(ResourceRef(study, series, instance)):
+        for item in batch:
+            return attributes_of_frame(cast("Attributes", orjson.loads(item.document)), frame)
+    return {}
+
+
 def _described(request: VolumeRequest, scene: Scene, representation: Representation) -> Download:
     camera = scene.camera
     points = tuple(point.tolist() for point in (camera.position, camera.look_at, camera.up))
@@ -228,17 +241,18 @@ def _pictured(
     request: VolumeRequest,
     scene: Scene,
     representation: Representation,
-    identity: tuple[bytes, str],
-    check: Check,
+    identity: tuple[bytes, str, str],
+    archive: VolumeArchive,
 ) -> Download:
-    digest, location = identity
+    digest, location, study = identity
     media_type, tag = representation.media_type, etag(digest.hex())
 
     def images() -> Iterator[RenderedImage]:
-        from filmjacket.pixels.volume_pictures import pictures  # noqa: PLC0415 - see above
+        from filmjacket.pixels.volume_pictures import finished, pictures  # noqa: PLC0415 - see above
 
-        for image in pictures(volume, request, scene, check):
-            yield _managed(image, request.rendering.icc)
+        attributes = _attributes(archive, study, volume) if request.rendering.annotation else {}
+        for image in pictures(volume, request, scene, archive.check):
+            yield finished(image, request, attributes)
 
     def encoded(image: RenderedImage) -> bytes:
         from filmjacket.pixels.encode_image import encode_image  # noqa: PLC0415 - see above
@@ -261,16 +275,3 @@ def _animated(images: Iterable[RenderedImage], rate: int) -> Iterator[bytes]:
     from filmjacket.pixels.animation import animated_gif  # noqa: PLC0415 - see above
 
     yield from animated_gif((image, 1000.0 / rate) for image in images)
-
-
-def _managed(image: RenderedImage, wanted: str | None) -> RenderedImage:
-    """With the profile that was asked for; grey becomes RGB then."""
-    if wanted in {None, "no"}:
-        return image
-    import numpy as np  # noqa: PLC0415 - see above
-
-    from filmjacket.pixels.icc import managed  # noqa: PLC0415
-
-    array = image.array if image.array.ndim == 3 else np.repeat(image.array[..., None], 3, axis=2)
-    colours = managed(array, None, wanted)
-    return replace(image, array=colours.array, icc_profile=colours.profile)

@@ -49,6 +49,7 @@ def zip_download(parts: Sequence[Part], names: Iterable[str], *, file_name: str,
         etag=etag(digest.hexdigest(), "zip"),
         ranged=archive.ranged if length is not None and all(part.ranged is not None for part in parts) else None,
         file_name=file_name,
+        coded=any(part.coded for part in parts),
     )
 
 
