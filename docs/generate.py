@@ -36,11 +36,14 @@ from filmjacket.dicom.levels import Level
 from filmjacket.errors import FilmjacketError, NotAcceptable
 from filmjacket.http import routes
 from filmjacket.index.search_sql import Known, condition_of
+from filmjacket.pixels.forms import DECODABLE
 from filmjacket.services.studies.store import ACCEPTED_CODINGS, ACCEPTED_PAYLOADS
 from filmjacket.settings import Settings, reference_page
 from filmjacket.web import negotiate, status
 from filmjacket.web.accept import parse_accept
+from filmjacket.web.negotiate_bulk import choose_frames
 from filmjacket.web.query import parse_search
+from filmjacket.web.reach import LOSSLESS, LOSSY, Reach
 from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
@@ -377,8 +380,9 @@ SYNTAXES_INTRO = """# Transfer syntaxes
 
 What is stored in one of these is accepted, kept byte for byte, and can be had as the table says. "default" is a
 request without `transfer-syntax`, which means Explicit VR Little Endian (PS3.18 8.7.3); `*` is one with
-`transfer-syntax=*`, as stored. Where the table says 406, the answer lists what can be had; decompression comes in a
-later version. The last column is the media type of frames as stored. Other transfer syntaxes, private ones too, are
+`transfer-syntax=*`, as stored. Where the table says 406, the answer lists what can be had; "decoded" is for
+images whose frames can be told apart and read. The column "frames" is the media type of frames as stored, the last one
+says how others are converted to the syntax: without loss, or with loss for those who ask for it by name. Other transfer syntaxes, private ones too, are
 refused with reason C122H.
 
 """
@@ -386,6 +390,7 @@ refused with reason C122H.
 PLANS = {
     negotiate.TransferPlan.AS_STORED: "as stored",
     negotiate.TransferPlan.TO_EXPLICIT_LE: "converted",
+    negotiate.TransferPlan.TRANSCODE: "decoded",
 }
 
 
@@ -396,25 +401,35 @@ def transfer_syntaxes_page() -> str:
         answers = [
             PLANS.get(
                 negotiate.resolve_instance(
-                    negotiate.Representation(negotiate.DICOM, multipart=True, transfer_syntax=wanted), syntax.uid
+                    negotiate.Representation(negotiate.DICOM, multipart=True, transfer_syntax=wanted),
+                    reach_at_best(syntax.uid),
                 ),
                 "406",
             )
             for wanted in (None, "*")
         ]
         name = syntax.name + (" (retired)" if syntax.retired else "")
-        rows.append((code(syntax.uid), name, *answers, code(frame_type(syntax.uid))))
-    return SYNTAXES_INTRO + table(("UID", "name", "default", "`*`", "frames"), rows)
+        converted = "lossless" if syntax.uid in LOSSLESS else "by name" if syntax.uid in LOSSY else ""
+        rows.append((code(syntax.uid), name, *answers, code(frame_type(syntax.uid)), converted))
+    return SYNTAXES_INTRO + table(("UID", "name", "default", "`*`", "frames", "converted to"), rows)
+
+
+def reach_at_best(uid: str) -> Reach:
+    """What an instance in a transfer syntax can be had in if its pixels are as they should be."""
+    syntax = transfer_syntaxes.TRANSFER_SYNTAXES[uid]
+    if uid not in DECODABLE:
+        return Reach(uid, syntax.encapsulated)
+    return Reach.at_best(uid, encapsulated=syntax.encapsulated)
 
 
 def frame_type(uid: str) -> str:
     """Media type of the frames of an instance in a transfer syntax; empty where they cannot be had."""
     syntax = transfer_syntaxes.get(uid)
-    stored = uid if syntax is not None and syntax.encapsulated else None
     if syntax is None or syntax.media_type is None:
         return ""
     try:
-        return negotiate.choose_frames(parse_accept(None), single=False, stored=stored).media_type
+        reach = Reach(uid, syntax.encapsulated)
+        return choose_frames(parse_accept(None), single=False, reach=reach).media_type
     except NotAcceptable:
         return ""
 

@@ -268,3 +268,17 @@ def bulk_of(attributes: dict[str, Any]) -> list[tuple[str, str, str]]:
         for path, element in elements_of(attributes)
         if "BulkDataURI" in element
     ]
+
+
+JPX = "1.2.840.10008.1.2.4.92"
+
+
+def undecodable(study: str) -> bytes:
+    """An instance that can only be had as it is: nobody decodes JPEG 2000 Part 2."""
+    dataset = dataset_of(storable("MR_small_jp2klossless.dcm"))
+    dataset.StudyInstanceUID = study
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    dataset.file_meta.TransferSyntaxUID = JPX
+    out = io.BytesIO()
+    dataset.save_as(out, enforce_file_format=True)
+    return out.getvalue()

@@ -187,7 +187,7 @@ def test_options_on_a_resource_describes_it_and_what_is_below(client: TestClient
 
 
 def test_what_a_setting_switches_off_is_not_described(make_client: Callable[..., TestClient]) -> None:
-    response = make_client().options(f"{BASE}/studies/1.2.3")
+    response = make_client(deletion={"enabled": False}).options(f"{BASE}/studies/1.2.3")
     assert "DELETE" not in {method for method, _ in methods(wadl(response))}
     assert "DELETE" not in response.headers["allow"]
 

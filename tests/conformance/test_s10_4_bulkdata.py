@@ -184,7 +184,7 @@ def test_single_part_or_multipart_exactly_as_accepted(shelf: Shelf, accept: str,
 
 
 @pytest.mark.parametrize(
-    "accept", ["image/jpeg", "application/dicom", "application/json", 'multipart/related; type="image/jp2"']
+    "accept", ["image/jpx", "application/dicom", "application/json", 'multipart/related; type="image/jpx"']
 )
 def test_what_cannot_be_had_is_406(shelf: Shelf, accept: str) -> None:
     stored = shelf.store(samples.sample("CT_small.dcm"))

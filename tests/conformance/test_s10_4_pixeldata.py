@@ -110,12 +110,13 @@ def content_of(part: Part) -> Any:
 
 def test_jpeg_without_transfer_syntax_is_lossless_unless_only_lossy_exists(shelf: Shelf) -> None:
     """Table 8.7.3-5 with the exception of 8.7.8.2; the refusal names what there is."""
+    # Process 14 has to become selection value 1, which these bytes cannot.
     for suffix, status in (("4.70", 200), ("4.50", 200), ("4.51", 200), ("4.57", 406)):
         stored = shelf.store(made(f"{PREFIX}.{suffix}", STREAMS[:1]))
         answer = stored.get("/frames/1", 'multipart/related; type="image/jpeg"')
         assert answer.status_code == status, suffix
         if status == 406:
-            (accepted, *_) = answer.json()["accepted"]
+            accepted = answer.json()["accepted"][-1]
             assert accepted.endswith(f"transfer-syntax={PREFIX}.{suffix}")
             assert got(shelf, stored.path + "/frames/1", accepted)
 
@@ -143,7 +144,10 @@ def test_a_video_is_one_part_with_ranges(shelf: Shelf, suffix: str, name: str) -
 
 
 def test_octet_stream_of_compressed_pixels_says_what_there_is(shelf: Shelf) -> None:
-    """What OHIF asks for by default; a server may not put compressed streams under octet-stream (fact sheet 8.5)."""
+    """What OHIF asks for by default; a server may not put compressed streams under octet-stream (fact sheet 8.5).
+
+    These streams cannot be decoded.
+    """
     stored = shelf.store(made(f"{PREFIX}.4.90", STREAMS))
     for below in ("/frames/1", "/pixeldata", "/bulkdata"):
         answer = stored.get(below, f"{OCTETS}; transfer-syntax=*")
@@ -232,17 +236,20 @@ def test_each_part_is_negotiated_by_itself(shelf: Shelf) -> None:
 @pytest.mark.parametrize("below", ["/pixeldata", "/bulkdata"])
 def test_some_that_cannot_be_had_are_206_none_is_406(shelf: Shelf, below: str) -> None:
     """10.4.3.1."""
-    study, stored = study_of(shelf, ("emri_small.dcm", {}), (J2K, {}), (J2K, {}))
+    study, stored = study_of(shelf, ("emri_small.dcm", {}))
+    series = stored[0].series.rpartition("/")[2]
+    for _ in range(2):
+        shelf.store(made(f"{PREFIX}.4.92", STREAMS, study=study.rpartition("/")[2], series=series))
     answer = shelf.client.get(study + below, headers={"Accept": OCTETS, "Range": "bytes=5-"})
     assert answer.status_code == 206
     assert f'299 {ORIGIN}{BASE} "2 of 3 bulk values' in answer.headers["warning"]
     assert "content-range" not in answer.headers
     assert [part.body for part in parts_of(answer)] == [stored[0].dataset.PixelData]
-    refused = shelf.client.get(study + below, headers={"Accept": 'multipart/related; type="image/jls"'})
+    refused = shelf.client.get(study + below, headers={"Accept": 'multipart/related; type="video/mp4"'})
     assert refused.status_code == 406
     accepted = " ".join(refused.json()["accepted"])
     assert "application/octet-stream" in accepted
-    assert "image/jp2" in accepted
+    assert "image/jpx" in accepted
 
 
 def test_no_bulk_data_is_404(shelf: Shelf) -> None:

@@ -225,8 +225,8 @@ def test_a_frame_that_cannot_be_decoded_is_an_error_not_a_picture(shelf):
     "name",
     [
         "CT_small.dcm", "MR_small.dcm", "RG3_UNCR.dcm", "OBXXXX1A.dcm", "SC_ybr_full_uncompressed.dcm", "US1_J2KR.dcm",
-        "JPEG2000.dcm", "SC_rgb_small_odd.dcm", "liver_1frame.dcm", "eCT_Supplemental.dcm", "mlut_18.dcm", "vlut_04.dcm",
-        "rtdose_1frame.dcm", "examples_overlay.dcm", "MR_small_jpeg_ls_lossless.dcm", "JPEG-lossy.dcm",
+        "JPEG2000.dcm", "SC_rgb_small_odd.dcm", "liver_1frame.dcm", "eCT_Supplemental.dcm", "mlut_18.dcm",
+        "vlut_04.dcm", "rtdose_1frame.dcm", "examples_overlay.dcm", "MR_small_jpeg_ls_lossless.dcm", "JPEG-lossy.dcm",
     ],
 )  # fmt: skip
 def test_pictures_of_many_kinds(shelf, name):

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydicom.uid import generate_uid
 from tests import samples
 from tests.conftest import BASE
+from tests.payloads import undecodable
 
 from filmjacket.settings import Settings
 
@@ -131,7 +132,7 @@ def test_without_transfer_syntax_every_file_is_explicit_little_endian(client: Te
 def test_what_cannot_be_had_is_left_out_with_a_warning_or_refused(client: TestClient) -> None:
     """10.4.3.1, and 8.7.7 with the way out."""
     study = generate_uid()
-    compressed = samples.variant(J2K, StudyInstanceUID=study)
+    compressed = undecodable(study)
     store(client, compressed)
     refused = client.get(study_url(compressed), headers={"Accept": "application/zip"})
     assert refused.status_code == 406

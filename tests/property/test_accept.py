@@ -9,6 +9,8 @@ from filmjacket.errors import BadRequest, NotAcceptable
 from filmjacket.web import negotiate, negotiate_bulk
 from filmjacket.web.accept import accept_parameter, parse_accept
 from filmjacket.web.media_types import MediaType, parse_media_type, split_list
+from filmjacket.web.negotiate_bulk import Items
+from filmjacket.web.reach import Reach
 
 TOKENS = st.text("abcxyz019!#$%&'*+.^_`|~-", min_size=1, max_size=8)
 PRINTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=12)
@@ -49,17 +51,30 @@ RANGES = st.builds(
 )  # fmt: skip
 HEADERS = st.one_of(st.none(), st.lists(RANGES, max_size=5).map(", ".join), st.text(max_size=40))
 PARAMETER = st.one_of(st.none(), st.lists(RANGES, min_size=1, max_size=2).map(tuple), st.tuples(st.text(max_size=20)))
-STORED = st.sampled_from(
-    [None, "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.5"]
+NATIVE = Reach.at_best("1.2.840.10008.1.2", encapsulated=False)
+STORED = st.one_of(
+    st.just(NATIVE),
+    st.builds(
+        lambda uid, converted: Reach.at_best(uid, encapsulated=True) if converted else Reach(uid, encapsulated=True),
+        st.sampled_from(
+            ["1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.5"]
+        ),
+        st.booleans(),
+    ),
 )
 CHOICES = {
     "metadata": lambda found, single, stored: negotiate.choose_metadata(found, single=single),
     "search": lambda found, single, stored: negotiate.choose_search(found),
     "store": lambda found, single, stored: negotiate.choose_store_response(found),
-    "frames": lambda found, single, stored: negotiate_bulk.choose_frames(found, single=single, stored=stored),
-    "bulk": lambda found, single, stored: negotiate_bulk.choose_bulk(found, single=single, stored=stored),
+    "frames": lambda found, single, stored: negotiate_bulk.choose_frames(found, single=single, reach=stored),
+    "bulk": lambda found, single, stored: negotiate_bulk.choose_bulk(
+        found, items=Items(native=single, compressed=False), reach=stored
+    ),
+    "pixels": lambda found, single, stored: negotiate_bulk.choose_pixels(
+        found, items=Items(native=single, compressed=single), reach=stored
+    ),
     "instances": lambda found, single, stored: negotiate.plan_instance(
-        negotiate.choose_instances(found, single=single), stored or "1.2.840.10008.1.2"
+        negotiate.choose_instances(found, single=single), stored
     ),
 }
 
@@ -94,7 +109,7 @@ def test_anything_after_all_is_never_refused_for_uncompressed(header, name, sing
     """A range for everything at the end is only undone by q=0, a forbidden mixture or an unclosed quote."""
     if header is not None and (";q=0" in header or header.count('"') % 2):
         return
-    refusal = refusal_of(name, lambda: parse_accept(f"{header}, */*;q=0.001" if header else "*/*"), single, None)
+    refusal = refusal_of(name, lambda: parse_accept(f"{header}, */*;q=0.001" if header else "*/*"), single, NATIVE)
     assert refusal is None or refusal.section == "8.7.5"
 
 

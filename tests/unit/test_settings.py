@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from filmjacket.archive.policies import DuplicatePolicy
 from filmjacket.errors import FilmjacketError
@@ -60,6 +60,10 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "log.format": ("json", "json"),
     "lanes.db": ("3", 3),
     "lanes.disk": ("4", 4),
+    "lanes.cpu": ("4", 4),
+    "thumbnails.size": ("128", 128),
+    "deidentification.key": ("a secret of some length", SecretStr("a secret of some length")),
+    "rendered_bytes": ("1MiB", 1 << 20),
 }
 
 

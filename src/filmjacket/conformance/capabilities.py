@@ -29,7 +29,7 @@ NAMESPACE: Final = "http://wadl.dev.java.net/2009/02"
 REPEATABLE: Final = {"doc", "param", "option", "resource", "method", "representation", "response"}
 """Elements that are arrays in the JSON form, also when there is one (Annex G)."""
 
-_XML_TYPES = {"integer": "xs:int", "string": "xs:string"}
+_XML_TYPES = {"integer": "xs:int", "number": "xs:double", "string": "xs:string"}
 
 
 @dataclass(frozen=True, slots=True)

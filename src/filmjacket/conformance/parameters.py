@@ -121,6 +121,16 @@ VIEWPORT: Final = Parameter(
     ("100", "100,100,", "0,100", "a,b"),
     comment="Up to 8192 each way and 8192 x 4320 pixels in all.",
 )
+THUMBNAIL_VIEWPORT: Final = Parameter(
+    "viewport",
+    "Width and height that the picture has to fit in",
+    "8.3.5.1.3",
+    {"type": "string"},
+    ("64,64",),
+    ("64", "64,64,0,0", "0,64"),
+    Obligation.OPTIONAL,
+    comment="Default: `thumbnails.size` each way.",
+)
 WINDOW: Final = Parameter(
     "window",
     "Center, width, and linear, linear-exact or sigmoid",

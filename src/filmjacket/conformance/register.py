@@ -17,6 +17,7 @@ from filmjacket.conformance.declarations import (
     Transaction,
 )
 from filmjacket.conformance.studies import STUDIES
+from filmjacket.conformance.uri_service import URI_SERVICE
 from filmjacket.web.media_types import JSON, written
 from filmjacket.web.offers import Offer, not_acceptable, rank, sources
 
@@ -59,8 +60,7 @@ DESCRIPTION: Final = Transaction(
     "Starting points for people and tools. Not a transaction of PS3.18.",
     (
         Resource("landing", "GET", "/", "Links to what is here", Obligation.EXTENSION, (p.ACCEPT,), LANDING_OFFERS,
-                 (Status(501, "The query asks for the URI service (chapter 9), which is not there yet."),),
-                 "conformance/test_s08_9_capabilities.py"),
+                 tests="conformance/test_s08_9_capabilities.py"),
         Resource("openapi", "GET", "/openapi.json", "The resources as OpenAPI 3.1", Obligation.EXTENSION,
                  (p.ACCEPT,), (Offer(JSON, multipart=False),), tests="conformance/test_s08_9_openapi.py"),
     ),
@@ -78,7 +78,7 @@ DESCRIPTION: Final = Transaction(
 
 COMMON: Final = Service("Common transactions", "8.9", "What every RESTful service has.", (CAPABILITIES, DESCRIPTION))
 
-REGISTER: Final = (STUDIES, COMMON)
+REGISTER: Final = (URI_SERVICE, STUDIES, COMMON)
 """Every service, in the order of the standard's chapters, what is common to all of them last."""
 
 EVERYWHERE: Final = (
@@ -89,8 +89,6 @@ EVERYWHERE: Final = (
 """What any request may meet."""
 
 NOT_SUPPORTED: Final = (
-    NotSupported("URI Service (WADO-URI)", "9", "Not supported."),
-    NotSupported("Thumbnails", "10.4.1.1.4", "Not supported: /thumbnail is 404."),
     NotSupported("Rendered MPR and 3D volumes", "10.4.1.1.7", "Not supported."),
     NotSupported("Worklist Service (UPS-RS)", "11", "Not supported."),
     NotSupported("Non-Patient Instance Service", "12", "Not supported; a store refuses such instances with 0122H."),

@@ -48,10 +48,21 @@ def overview() -> Section:
             Section("1.3", "DICOM Web Services", (), tuple(_web_services())),
             Section("1.4", "DICOM Media Services", NOT_APPLICABLE),
             Section("1.5", "Real-Time Video Services", NOT_APPLICABLE),
-            Section("1.6", "De-identification Profiles", NOT_APPLICABLE),
-            Section("1.7", "Character Sets", (character_sets("Table 1-4: Supported character sets"),)),
+            Section("1.6", "De-identification Profiles", _deidentification()),
+            Section("1.7", "Character Sets", (character_sets("Table 1-6: Supported character sets"),)),
         ),
     )
+
+
+def _deidentification() -> tuple[Block, ...]:
+    rows = (
+        ("Basic Application Level Confidentiality Profile", "113100", "Y"),
+        ("Clean Pixel Data Option", "113101", "Y: instances that need more than rules are refused"),
+    )
+    head = ("Profile or Option", "Code", "De-identifier")
+    text = "On retrieval of single instances by the URI Service with `anonymize=yes`; what is stored never changes."
+    table = Table("Table 1-5: De-identification profiles and options", head, rows, (0.45, 0.15, 0.4))
+    return Paragraph(text), table
 
 
 def _sop_classes() -> Section:
@@ -127,7 +138,7 @@ def _web_services() -> list[Section]:
             every = (*service.transactions, *by_chapter["8.9"].transactions)
             rows = tuple(row for transaction in every for row in _support(title, transaction))
             head = ("Service", "Transaction", "Resource", "Method", "User Agent", "Origin Server")
-            blocks = (Table(f"Table 1-3: {title}", head, rows, (0.15, 0.15, 0.42, 0.1, 0.08, 0.1)),)
+            blocks = (Table(f"Table 1-3.{number}: {title}", head, rows, (0.15, 0.15, 0.42, 0.1, 0.08, 0.1)),)
         sections.append(Section(f"1.3.{number}", title, blocks))
     return sections
 

@@ -16,6 +16,7 @@ from filmjacket.conformance.statement_overview import (
 )
 from filmjacket.conformance.statement_texts import BEHAVIOUR
 from filmjacket.conformance.studies import STUDIES
+from filmjacket.conformance.uri_service import URI_SERVICE
 from filmjacket.dicom.levels import Level
 from filmjacket.dicom.transfer_syntaxes import TRANSFER_SYNTAXES, Kind
 from filmjacket.web.media_types import MULTIPART_RELATED
@@ -42,7 +43,10 @@ def services(settings: Settings) -> Section:
                     Table(
                         "Table 5-1: Services of application entities",
                         ("Application Entity", "Service", "Role"),
-                        (("FILMJACKET", "Studies Service", "Web Origin Server"),),
+                        (
+                            ("FILMJACKET", "URI Service", "Web Origin Server"),
+                            ("FILMJACKET", "Studies Service", "Web Origin Server"),
+                        ),
                         (0.3, 0.4, 0.3),
                     ),
                 ),
@@ -60,7 +64,9 @@ def services(settings: Settings) -> Section:
 def _web_services(settings: Settings) -> tuple[Section, ...]:
     sections: list[Section] = []
     for number, title, chapter in SERVICE_SECTIONS:
-        if chapter == "10":
+        if chapter == "9":
+            sections.append(_uri(f"5.3.{number}", title))
+        elif chapter == "10":
             sections.append(_studies(f"5.3.{number}", title, settings))
         else:
             shift = number if int(number) < 5 else str(int(number) + 1)  # N.5.3.5 is Notification
@@ -71,6 +77,12 @@ def _web_services(settings: Settings) -> tuple[Section, ...]:
         _transaction("5.3.9.2", DESCRIPTION, "5-10"),
     )
     return (*sections, Section("5.3.9", "Common Transactions", (Paragraph(BEHAVIOUR["common"][0]),), common))
+
+
+def _uri(number: str, title: str) -> Section:
+    (retrieve,) = URI_SERVICE.transactions
+    role = Paragraph("The role is Origin Server. Both transactions, 9.4 and 9.5, have the same URL.")
+    return Section(number, title, (role,), (_transaction(f"{number}.1", retrieve, "5-13", Bullets(BEHAVIOUR["uri"])),))
 
 
 def _studies(number: str, title: str, settings: Settings) -> Section:

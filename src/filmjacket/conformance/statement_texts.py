@@ -25,6 +25,14 @@ BEHAVIOUR: Final[Mapping[str, tuple[str, ...]]] = {
             "`cors_origins` allows pages."
         ),
     ),
+    "uri": (
+        "The media type that is selected tells the transactions apart; application/dicom has to be named.",
+        (
+            "`anonymize=yes` applies the Basic Application Level Confidentiality Profile of PS3.15 with the Clean "
+            "Pixel Data Option. Documents, videos, and images that may have names burned in are refused with 406."
+        ),
+        "UIDs are replaced by keyed hashes: those of one archive fit together, and nobody can trace them back.",
+    ),
     "retrieve": (
         (
             "Without a transfer-syntax parameter instances are sent in Explicit VR Little Endian, with `*` as stored. "

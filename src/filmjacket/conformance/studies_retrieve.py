@@ -65,6 +65,17 @@ RETRIEVE: Final = Transaction(
                 ("frames", INSTANCE + "/frames/{frames}", "Pictures of frames"),
             )
         ),
+        *(
+            Resource(f"{level}-thumbnail", "GET", f"{template}/thumbnail", text, Obligation.OPTIONAL,
+                     (p.ACCEPT, p.THUMBNAIL_VIEWPORT), rendered_frame_offers(),
+                     tests="conformance/test_s10_4_thumbnail.py")
+            for level, template, text in (
+                ("study", STUDY, "A small picture of a study"),
+                ("series", SERIES, "A small picture of a series"),
+                ("instance", INSTANCE, "A small picture of an instance"),
+                ("frames", INSTANCE + "/frames/{frames}", "A small picture of a frame"),
+            )
+        ),
         *volume_resources(STUDY, SERIES, INSTANCE),
     ),
     (p.H_ACCEPT, p.H_ACCEPT_CHARSET, p.H_ACCEPT_ENCODING, p.H_IF_NONE_MATCH, p.H_IF_MATCH, p.H_RANGE, p.H_IF_RANGE),

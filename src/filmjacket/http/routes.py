@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from filmjacket.http import capabilities, health, removal, rendered, studies, thumbnails, uri, volumes
@@ -107,12 +109,12 @@ TABLE = (*VOLUMES, *STUDIES_SERVICE, *THUMBNAILS, *URI_SERVICE, *DESCRIPTIONS)
 
 
 def routes(base_path: str) -> list[Route]:
-    """Starlette routes of every row; methods of one template share a route, so that 405 knows its `Allow`."""
+    """Starlette routes of every row; methods of one template share a route, which knows its `Allow`."""
     templates: dict[str, dict[str, Row]] = {}
     for row in TABLE:
         templates.setdefault(row.template, {})[row.method] = row
     table = [
-        _route(path, _by_method(template, rows), methods=[*rows, "OPTIONS"])
+        _route(path, _by_method(template, rows))
         for template, rows in templates.items()
         for path in _paths(base_path, template)
     ]
@@ -124,9 +126,13 @@ def routes(base_path: str) -> list[Route]:
     ]
 
 
-def _route(path: str, endpoint: Endpoint, methods: list[str]) -> Route:
-    """A route; the last segments of volumes are found in any case: the standard has them in three."""
-    route = Route(path, endpoint, methods=methods)
+def _route(path: str, endpoint: Endpoint) -> Route:
+    """A route of a template with every method: no other template is tried, `series/rendered3d` is no series.
+
+    The last segments of volumes are found in any case: the standard has them in three.
+    """
+    route = Route(path, endpoint)
+    route.methods = None
     route.path_regex = re.compile(_ANY_CASE.sub(r"(?i:\g<0>)", route.path_regex.pattern))
     return route
 
@@ -141,8 +147,12 @@ def _by_method(template: str, rows: dict[str, Row]) -> Endpoint:
     options = Row("OPTIONS", template, capabilities.describing(template, names), "8.9", "capabilities")
     every = {**rows, "OPTIONS": options} | ({"HEAD": rows["GET"]} if "GET" in rows else {})
 
+    allow = {"Allow": ", ".join(sorted(every))}
+
     async def dispatch(request: Request) -> Response:
-        row = every[request.method]
+        row = every.get(request.method)
+        if row is None:
+            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers=allow)
         request.scope["route_name"] = row.name
         return await row.endpoint(request)
 

@@ -28,7 +28,9 @@ def recode_frame(stream: bytes, description: PixelDescription, transfer_syntax: 
     """
     if RECOMPRESSED.get(description.transfer_syntax) == transfer_syntax:
         return _RECOMPRESSORS[transfer_syntax](stream)
-    if transfer_syntax == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:  # frames of it are native: all of the data set is deflated
+    if (
+        transfer_syntax == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
+    ):  # frames of it are native: all of the data set is deflated
         transfer_syntax = EXPLICIT_VR_LITTLE_ENDIAN
     if description.coding is Kind.UNCOMPRESSED:
         array = native_frame(stream, description, bit_offset)

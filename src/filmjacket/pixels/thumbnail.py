@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
     from filmjacket.pixels.render import Frame
 
-COARSE_SIDE: Final = 128
-COARSE_REDUCTION: Final = 6
-"""Letters have 10 to 20 rows in pictures of ultrasound and screens: at a sixth of that nobody can read them."""
+COARSE_SIDE: Final = 64
+COARSE_REDUCTION: Final = 10
+"""Letters have 10 to 25 rows in pictures of ultrasound and screens. A tenth of that nobody can read; at a sixth, as was
+tried, the larger ones still can be."""
 SMALLEST_SIDE: Final = 16
 
 

@@ -64,7 +64,7 @@ def changed_attributes(
     if transfer_syntax in LOSSY_METHODS and RECOMPRESSED.get(description.transfer_syntax) != transfer_syntax:
         losses.append((LOSSY_METHODS[transfer_syntax], ratio))
     if losses:
-        methods, ratios = _loss_so_far(attributes)
+        methods, ratios = _loss_so_far(attributes, description.transfer_syntax)
         changes[_LOSSY] = {"vr": "CS", "Value": ["01"]}
         changes[_METHOD] = {"vr": "CS", "Value": [*methods, *(method for method, _ in losses)]}
         changes[_RATIO] = {"vr": "DS", "Value": [*ratios, *(round(value, 2) for _, value in losses)]}
@@ -89,9 +89,12 @@ def _description(
     return changes
 
 
-def _loss_so_far(attributes: Attributes) -> tuple[list[Any], list[Any]]:
-    """Methods and ratios of before, which go together one by one (PS3.3 C.7.6.1.1.5.2)."""
+def _loss_so_far(attributes: Attributes, stored: str) -> tuple[list[Any], list[Any]]:
+    """Methods and ratios of before, which go together one by one (PS3.3 C.7.6.1.1.5.2).
+
+    A single ratio without a method is that of the stored syntax.
+    """
     methods, ratios = get_values(attributes, _METHOD), get_values(attributes, _RATIO)
-    if len(methods) != len(ratios):
-        return [], []
+    if not methods and len(ratios) == 1 and stored in LOSSY_METHODS:
+        return [LOSSY_METHODS[stored]], ratios
     return methods, ratios

@@ -101,7 +101,7 @@ def test_a_slope_of_zero_does_not_count():
 
 def test_monochrome1_and_the_inverse_shape_invert_once():
     window = {"x00281050": ds(50.5), "x00281051": ds(101)}
-    low_is_white = [255, 127, 0]
+    low_is_white = [255, 128, 0]
     assert grey([0, 50, 100], x00280004=cs("MONOCHROME1"), **window) == low_is_white
     assert grey([0, 50, 100], x20500020=cs("INVERSE"), **window) == low_is_white
     assert grey([0, 50, 100], x00280004=cs("MONOCHROME1"), x20500020=cs("INVERSE"), **window) == low_is_white

@@ -130,7 +130,7 @@ def _draw_graphic(canvas: Canvas, item: Attributes, layout: Layout, colour: Colo
     if shape is None:
         return
     place = layout.fractions if (get_text(item, _GRAPHIC_UNITS) or "").strip() == "DISPLAY" else layout.points
-    style = next(iter(get_items(item, _LINE_STYLE)), {})
+    style = _first(item, _LINE_STYLE)
     usual = line_width(canvas.size)
     width = usual * min(max((numbers_of(style, _THICKNESS) or [1.0])[0], 1.0), 20.0)
     line_colour = lab_colour(style, _ON_COLOUR) or colour
@@ -141,7 +141,7 @@ def _draw_graphic(canvas: Canvas, item: Attributes, layout: Layout, colour: Colo
     # Circles of the image are ellipses where its pixels are not square: they are made of points first.
     outline = place(shape(points))
     if (get_text(item, _FILLED) or "").strip().upper() == "Y":
-        fill = next(iter(get_items(item, _FILL_STYLE)), {})
+        fill = _first(item, _FILL_STYLE)
         fill_opacity = min(max((numbers_of(fill, _ON_OPACITY) or [1.0])[0], 0.0), 1.0)
         canvas.area([outline], lab_colour(fill, _ON_COLOUR) or colour, fill_opacity)
     if (get_text(style, _DASHING) or "").strip() == "DASHED":
@@ -149,6 +149,10 @@ def _draw_graphic(canvas: Canvas, item: Attributes, layout: Layout, colour: Colo
             canvas.line(dash, line_colour, width, opacity)
     else:
         canvas.line(outline, line_colour, width, opacity)
+
+
+def _first(item: Attributes, sequence: str) -> Attributes:
+    return next(iter(get_items(item, sequence)), None) or {}
 
 
 def _draw_point(canvas: Canvas, at: NDArray[Any], colour: Colour, width: float) -> None:
@@ -222,7 +226,7 @@ def _dashes(points: NDArray[Any], length: float) -> Iterator[NDArray[Any]]:
 
 def _draw_text(canvas: Canvas, item: Attributes, layout: Layout, colour: Colour) -> None:
     lines = (get_text(item, _TEXT) or "").replace("\r\n", "\n").replace("\r", "\n").rstrip("\n ").split("\n")
-    style = next(iter(get_items(item, _TEXT_STYLE)), {})
+    style = _first(item, _TEXT_STYLE)
     colour = lab_colour(style, _TEXT_COLOUR) or colour
     anchor = _place(item, (_ANCHOR,), _ANCHOR_UNITS, layout)
     corners = _place(item, (_BOX_TOP_LEFT, _BOX_BOTTOM_RIGHT), _BOX_UNITS, layout)

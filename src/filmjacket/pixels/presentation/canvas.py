@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from filmjacket.pixels.fonts import font_for
-from filmjacket.pixels.presentation.colours import as_rgb, is_grey
+from filmjacket.pixels.presentation.colours import as_rgb, is_grey, mixed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,9 @@ class Canvas:
         """The picture."""
         return np.ascontiguousarray(self._pixels[..., 0]) if self._grey else self._pixels
 
-    def paint(self, mask: NDArray[np.uint8], colour: Colour, opacity: float = 1.0, at: tuple[int, int] = (0, 0)) -> None:
+    def paint(
+        self, mask: NDArray[np.uint8], colour: Colour, opacity: float = 1.0, at: tuple[int, int] = (0, 0)
+    ) -> None:
         """Lay a colour over the picture where a mask, 0 to 255, says so; `at` is its top row and left column."""
         if not mask.any():
             return
@@ -54,6 +56,11 @@ class Canvas:
         below = self._pixels[top : top + mask.shape[0], left : left + mask.shape[1]]
         weight = mask[: below.shape[0], : below.shape[1], None] * (opacity / 255.0)
         below[...] = np.rint(below * (1.0 - weight) + np.array(colour, np.float64) * weight)
+
+    def blend(self, colours: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
+        """Lay a picture in RGB over this one of the same size where a mask, 0 to 255, says so."""
+        self._grey = False
+        self._pixels = mixed(self._pixels, colours, mask / 255.0)
 
     def area(self, outlines: Sequence[NDArray[Any]], colour: Colour, opacity: float = 1.0) -> None:
         """Fill polygons; where two of them overlap is outside, as in a ring."""
@@ -71,8 +78,7 @@ class Canvas:
         margin = width / 2 + 2
         left, top = (max(0, math.floor(low - margin)) for low in every.min(axis=0))
         right, bottom = (
-            min(limit, math.ceil(high + margin))
-            for high, limit in zip(every.max(axis=0), (columns, rows), strict=True)
+            min(limit, math.ceil(high + margin)) for high, limit in zip(every.max(axis=0), (columns, rows), strict=True)
         )
         if left >= right or top >= bottom:
             return

@@ -70,13 +70,9 @@ def _inside(vertices: NDArray[np.float64], row: NDArray[np.int64], column: NDArr
         if y0 != y1:
             crosses = (row >= y0) != (row >= y1)
             inside ^= crosses & (column <= x0 + (row - y0) * (x1 - x0) / (y1 - y0))
-        on_edge = np.abs((column - x0) * (y1 - y0) - (row - y0) * (x1 - x0)) < 1e-6  # noqa: PLR2004 - rounding
+        on_edge = np.abs((column - x0) * (y1 - y0) - (row - y0) * (x1 - x0)) < 1e-6
         inside |= (
-            on_edge
-            & (row >= min(y0, y1))
-            & (row <= max(y0, y1))
-            & (column >= min(x0, x1))
-            & (column <= max(x0, x1))
+            on_edge & (row >= min(y0, y1)) & (row <= max(y0, y1)) & (column >= min(x0, x1)) & (column <= max(x0, x1))
         )
     return inside
 

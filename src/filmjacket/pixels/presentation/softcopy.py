@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from filmjacket.dicom.attributes import get_integer, get_items, get_text, get_values
+from filmjacket.dicom.attributes import get_items, get_text, get_values
 from filmjacket.pixels.grayscale import Grayscale, Span, read_grayscale, to_grey
 from filmjacket.pixels.overlays import GROUPS, read_overlays
 from filmjacket.pixels.palette import read_palette
+from filmjacket.pixels.photometric import decoded_photometric
 from filmjacket.pixels.presentation.annotations import UNKNOWN_LAYER, annotation_drawings, read_layers
 from filmjacket.pixels.presentation.canvas import Canvas
 from filmjacket.pixels.presentation.colours import is_grey
 from filmjacket.pixels.presentation.layout import layout_of
 from filmjacket.pixels.presentation.scope import item_for
 from filmjacket.pixels.presentation.shutters import hidden, shutter_colour, shutter_group
-from filmjacket.pixels.photometric import decoded_photometric
 from filmjacket.pixels.render import RenderedImage, appearance
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def palette_colours(palette: Palette) -> NDArray[np.uint8]:
     """256 colours for grey values: the palette from its first to its last entry (PS3.4 N.2.3)."""
     places = np.rint(np.linspace(0, len(palette.entries) - 1, 256)).astype(np.intp)
     colours = palette.entries[places]
-    return colours if colours.dtype.itemsize == 1 else (colours >> 8).astype(np.uint8)
+    return (colours >> (8 * (colours.dtype.itemsize - 1))).astype(np.uint8)
 
 
 def _pixels(state: State, source: Source, request: RenderRequest) -> NDArray[np.uint8]:
@@ -155,9 +155,7 @@ def _shuttered(state: State, pixels: NDArray[np.uint8], layout: Layout) -> NDArr
     return np.where(mask[..., None], np.array(colour, np.uint8), pixels)
 
 
-def _overlay_drawings(
-    state: State, source: Source, layout: Layout
-) -> Iterator[tuple[int, Callable[[Canvas], None]]]:
+def _overlay_drawings(state: State, source: Source, layout: Layout) -> Iterator[tuple[int, Callable[[Canvas], None]]]:
     """The overlays that the state activates: its own planes and those of the image (PS3.3 C.11.7)."""
     attributes, frame = state.attributes, source.frame
     layers = read_layers(attributes)

@@ -77,9 +77,7 @@ def retrieve_pixel_collection(
 
     def choose(item: BulkItem) -> BulkPlan:
         forms = item.items if ref.instance is not None else _PARTS
-        return choose_form(
-            coder, item.instance, lambda reach: choose_pixels(preferences, items=forms, reach=reach)
-        )
+        return choose_form(coder, item.instance, lambda reach: choose_pixels(preferences, items=forms, reach=reach))
 
     return _choose(items, choose, "The resource has no pixel data.").payload(index, blobs, coder, base_url)
 

@@ -100,7 +100,14 @@ class BulkItem:
 
 
 def retrieve_bulk_data(
-    index: Index, blobs: Blobs, ref: ResourceRef, preferences: Preferences, base_url: str, *, path: str, coder: Transcoder
+    index: Index,
+    blobs: Blobs,
+    ref: ResourceRef,
+    preferences: Preferences,
+    base_url: str,
+    *,
+    path: str,
+    coder: Transcoder,
 ) -> Download:
     """The bulk value at an attribute path of one instance, as little endian bytes or as compressed frames.
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from filmjacket.archive.ports import Blobs, Index
     from filmjacket.archive.records import StoredInstance
     from filmjacket.dicom.header import PixelLayout
-    from filmjacket.web.accept import Preferences
     from filmjacket.services.studies.transcode import CodedFrames, Transcoder
+    from filmjacket.web.accept import Preferences
     from filmjacket.web.negotiate_bulk import BulkPlan
 
     Locate = Callable[[int], str]
@@ -53,7 +53,7 @@ def retrieve_frames(
     representation that cannot be had, and for a stream that is not divided into frames.
     """
     instance = find_instance(index, ref)
-    pixel = _checked_pixel(instance, numbers, f"{base_url}/{ref.path}")
+    _check_frames(instance, numbers, f"{base_url}/{ref.path}")
     single = len(numbers) == 1
     plan = choose_form(coder, instance, lambda reach: choose_frames(preferences, single=single, reach=reach))
     locate = partial(frame_url, base_url, instance.study_uid, instance.series_uid, instance.sop_uid)
@@ -116,8 +116,8 @@ def find_instance(index: Index, ref: ResourceRef) -> StoredInstance:
     return found[0]
 
 
-def _checked_pixel(instance: StoredInstance, numbers: Sequence[int], url: str) -> PixelLayout:
-    """The pixel data of the instance, which has each of the frames."""
+def _check_frames(instance: StoredInstance, numbers: Sequence[int], url: str) -> None:
+    """Refuse frames that the instance does not have."""
     pixel = instance.layout.pixel
     if pixel is None:
         raise NotFound("The instance has no pixel data, hence no frames.", section="10.4.1.1.6")
@@ -136,7 +136,6 @@ def _checked_pixel(instance: StoredInstance, numbers: Sequence[int], url: str) -
             offender="frames",
             accepted=(f"{url}/bulkdata/{pixel.tag}",),
         )
-    return pixel
 
 
 def frame_parts(

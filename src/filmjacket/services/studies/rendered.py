@@ -12,11 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from filmjacket import __version__
-from filmjacket.archive.ports import Index
 from filmjacket.dicom.sop_classes import is_text
-from filmjacket.errors import NotAcceptable, NotFound
+from filmjacket.errors import BadRequest, FilmjacketError, NotAcceptable, NotFound
 from filmjacket.services.studies.download import Download, Part, single_part, streamed_multi_part
 from filmjacket.services.studies.missing import missing_resource
+from filmjacket.services.studies.presenters import FRAME_PRESENTERS, PRESENTERS
 from filmjacket.services.studies.rendered_video import (
     frame_of_video,
     video_part,
@@ -28,7 +28,6 @@ from filmjacket.web import status
 from filmjacket.web.conditional import etag
 from filmjacket.web.negotiate_rendered import (
     GIF,
-    STILL,
     Category,
     RenderedPlan,
     choose_rendered,
@@ -41,16 +40,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from filmjacket.archive.records import StoredInstance
-    from filmjacket.services.studies.studio import Picture, Presenter, Studio
+    from filmjacket.services.studies.studio import Picture, Studio
     from filmjacket.web.accept import Preferences
     from filmjacket.web.refs import ResourceRef
     from filmjacket.web.rendering import RenderRequest
 
     Has = Callable[[str], bool]
     DocumentRenderer = Callable[[Studio, StoredInstance, Preferences, RenderedPlan, str], Part]
-
-PRESENTERS: Final[dict[str, Presenter]] = {}
-"""SOP classes that are shown in a way of their own: presentation states, segmentations and the like."""
 
 DOCUMENTS: Final[dict[str, DocumentRenderer]] = {}
 """How documents are rendered, under the key `""` for all SOP classes of the Text category."""
@@ -130,6 +126,13 @@ def category_of(instance: StoredInstance) -> Category:
 
 def _frames(rendering: Rendering, instance: StoredInstance, numbers: Sequence[int]) -> Download:
     pixel = instance.layout.pixel
+    if pixel is None and instance.sop_class_uid in PRESENTERS:
+        raise BadRequest(
+            "Frames cannot be asked for: the target shows the frames of other instances.",
+            section="8.3.5.1.6",
+            offender="frames",
+            accepted=("the instance without frames",),
+        )
     if pixel is None:
         raise NotFound("The instance has no pixel data, hence no frames.", section="10.4.1.1.6")
     if max(numbers) > pixel.frames:
@@ -142,8 +145,11 @@ def _frames(rendering: Rendering, instance: StoredInstance, numbers: Sequence[in
     plan = choose_rendered(rendering.preferences, Category.SINGLE_FRAME, alone=len(numbers) == 1)
     refuse_profile((plan.media_type,), rendering.request.icc)
     uids = (instance.study_uid, instance.series_uid, instance.sop_uid)
+    presenter = FRAME_PRESENTERS.get(instance.sop_class_uid)
     if is_video(instance):
         make = partial(frame_of_video, rendering.studio, instance, rendering.base_url)
+    elif presenter is not None:
+        make = presenter(rendering.studio, instance, rendering.request, rendering.base_url)
     else:
         make = pictures_of_frames(rendering.studio, instance, rendering.base_url).picture
     located = (replace(make(number), location=frame_url(rendering.base_url, *uids, number)) for number in numbers)
@@ -164,18 +170,23 @@ def _instances(rendering: Rendering, instances: Sequence[StoredInstance]) -> Dow
         download = _single(rendering, items[0])
     else:
         parts = (part for item in items for part in _parts(rendering, item))
-        what = [(item.instance.blob.sha256, item.instance.sop_uid, item.plan.media_type) for item in items]
+        what = [(_made_of(item), item.instance.sop_uid, item.plan.media_type) for item in items]
         download = _together(rendering, parts, plan.media_type, what)
-    if not refused:
+    texts: list[str] = []
+    if refused:
+        texts.append(f"{refused} of {len(instances)} instances cannot be rendered in an acceptable media type")
+    missing = sum(item.pictures.missing for item in items if item.pictures is not None)
+    if missing:
+        texts.append(f"{missing} of the images that are referred to are not in the archive")
+    if not texts:
         return download
-    text = f"{refused} of {len(instances)} instances cannot be rendered in an acceptable media type"
-    warning = status.warning(rendering.base_url, text)
-    return replace(download, partial=True, ranged=None, warnings=(warning,))
+    warnings = tuple(status.warning(rendering.base_url, text) for text in texts)
+    return replace(download, partial=True, ranged=None, warnings=warnings)
 
 
 def _chosen(rendering: Rendering, instances: Sequence[StoredInstance]) -> tuple[list[_Item], int]:
     """Each instance that can be had with its representation, and how many cannot; raises if none can."""
-    categories = [(instance, *_shown(rendering, instance)) for instance in instances]
+    categories = [(instance, *_shown(rendering, instance, alone=len(instances) == 1)) for instance in instances]
     alone = sum(category is not Category.OTHER for _, category, _ in categories) == 1 or len(instances) == 1
     items: list[_Item] = []
     refusal: NotAcceptable | None = None
@@ -184,7 +195,8 @@ def _chosen(rendering: Rendering, instances: Sequence[StoredInstance]) -> tuple[
             if category is Category.TEXT and not DOCUMENTS:
                 category = Category.OTHER  # noqa: PLW2901 - as long as nobody renders documents
             videos = _video_types(rendering, instance, category)
-            plan = choose_rendered(rendering.preferences, category, alone=alone, video=videos)
+            together = alone and (pictures is None or pictures.uniform or pictures.count == 1)
+            plan = choose_rendered(rendering.preferences, category, alone=together, video=videos)
             items.append(_Item(instance, category, plan, pictures))
         except NotAcceptable as error:
             refusal = error if refusal is None or category is not Category.OTHER else refusal
@@ -193,12 +205,29 @@ def _chosen(rendering: Rendering, instances: Sequence[StoredInstance]) -> tuple[
     return items, len(instances) - len(items)
 
 
-def _shown(rendering: Rendering, instance: StoredInstance) -> tuple[Category, Pictures | None]:
+def _shown(rendering: Rendering, instance: StoredInstance, *, alone: bool) -> tuple[Category, Pictures | None]:
+    """What an instance looks like. One of several whose images are missing, for example, is left out."""
     presenter = PRESENTERS.get(instance.sop_class_uid)
     if presenter is None:
         return category_of(instance), None
-    pictures = presenter(rendering.studio, instance, rendering.request, rendering.base_url)
-    return Category.MULTI_FRAME if pictures.count > 1 else Category.SINGLE_FRAME, pictures
+    # A window is an error where the target is a presentation state; in a study it is meant for the images.
+    request = rendering.request if alone else replace(rendering.request, window=None, viewport=None)
+    try:
+        pictures = presenter(rendering.studio, instance, request, rendering.base_url)
+    except FilmjacketError:
+        if alone:
+            raise
+        return Category.OTHER, None
+    several = pictures.count > 1 and pictures.uniform
+    return Category.MULTI_FRAME if several else Category.SINGLE_FRAME, pictures
+
+
+def _made_of(item: _Item) -> str:
+    """What the pictures of an item are made of."""
+    if item.pictures is None:
+        return item.instance.blob.sha256
+    identities = (item.pictures.picture(number).identity for number in range(1, item.pictures.count + 1))
+    return hashlib.sha256("\n".join(identities).encode()).hexdigest()
 
 
 def _video_types(rendering: Rendering, instance: StoredInstance, category: Category) -> tuple[str, ...]:
@@ -215,6 +244,8 @@ def _single(rendering: Rendering, item: _Item) -> Download:
     """The payload of the only item of a resource."""
     if item.category is Category.SINGLE_FRAME:
         picture = _pictures(rendering, item).picture(1)
+        if item.pictures is not None:
+            picture = replace(picture, location=_location(rendering, item.instance))
         return _alone(rendering, picture, item.plan.media_type)
     part = next(iter(_parts(rendering, item)))
     if part.etag is not None and rendering.has(part.etag):
@@ -260,9 +291,8 @@ def _parts(rendering: Rendering, item: _Item) -> Iterator[Part]:
 def _animation(rendering: Rendering, item: _Item) -> Part:
     """All frames in one file: a GIF, or a video."""
     pictures, instance, request = _pictures(rendering, item), item.instance, rendering.request
-    location = instance_url(rendering.base_url, instance.study_uid, instance.series_uid, instance.sop_uid)
-    media_type = item.plan.media_type
-    tag = picture_tag(replace(pictures.picture(1), identity=f"{instance.blob.sha256}-all"), media_type, request)
+    location, media_type = _location(rendering, instance), item.plan.media_type
+    tag = picture_tag(replace(pictures.picture(1), identity=f"{_made_of(item)}-all"), media_type, request)
 
     def chunks() -> Iterable[bytes]:
         from filmjacket.pixels.animation import animated_gif  # noqa: PLC0415 - numpy is loaded by those who need it
@@ -283,6 +313,10 @@ def _animation(rendering: Rendering, item: _Item) -> Part:
     )
 
 
+def _location(rendering: Rendering, instance: StoredInstance) -> str:
+    return instance_url(rendering.base_url, instance.study_uid, instance.series_uid, instance.sop_uid)
+
+
 def _together(
     rendering: Rendering, parts: Iterable[Part], media_type: str, what: Sequence[tuple[str, ...]]
 ) -> Download:
@@ -291,16 +325,3 @@ def _together(
     if rendering.has(tag):
         parts = ()
     return streamed_multi_part(parts, media_type, digest=digest)
-
-
-__all__ = (
-    "DOCUMENTS",
-    "PRESENTERS",
-    "STILL",
-    "Index",
-    "Rendering",
-    "category_of",
-    "encoded_picture",
-    "picture_tag",
-    "retrieve_rendered",
-)

@@ -83,7 +83,7 @@ def frame_of_video(studio: Studio, instance: StoredInstance, base_url: str, numb
             "`video`.",
             section="8.7.4",
             offender="frames",
-            accepted=(f"{base_url}/studies/{instance.study_uid}/rendered",),
+            accepted=(f"{instance_url(base_url, instance.study_uid, instance.series_uid, instance.sop_uid)}/rendered",),
         )
 
     def make(request: RenderRequest) -> RenderedImage:

@@ -44,12 +44,17 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """The pictures of an instance in order, `picture` by number from 1 on, and how long each is shown in animations."""
+    """The pictures of an instance in order, `picture` by number from 1 on, and how long each is shown in animations.
+
+    Only those of one size, `uniform`, can be an animation. `missing` images that would be shown are not here.
+    """
 
     count: int
     size: tuple[int, int]
     picture: Callable[[int], Picture]
     times: Callable[[], list[float]]
+    uniform: bool = True
+    missing: int = 0
 
 
 class OpenedSources:

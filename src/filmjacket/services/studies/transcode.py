@@ -159,8 +159,10 @@ class Transcoder:
     def _remember(self, instance: StoredInstance, attributes: Attributes) -> _Image:
         pixel = instance.layout.pixel
         reach = reach_of(attributes, instance.transfer_syntax, pixel, framed=instance.layout.framed)
-        described = pixel is not None and not reach.obstacle
-        image = _Image(reach, describe_pixels(attributes, instance.transfer_syntax, pixel) if described else None)
+        description = None
+        if pixel is not None and not reach.obstacle:
+            description = describe_pixels(attributes, instance.transfer_syntax, pixel)
+        image = _Image(reach, description)
         with self._lock:
             self._images[instance.blob.sha256] = image
             while len(self._images) > _REMEMBERED:

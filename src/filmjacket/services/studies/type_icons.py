@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from filmjacket.dicom.attributes import get_text
+from filmjacket.dicom.sop_classes import storage_name
 
 if TYPE_CHECKING:
     from filmjacket.dicom.attributes import Attributes
@@ -54,4 +55,4 @@ def icon_of(sop_class: str, attributes: Attributes, *, hidden: bool = False, vid
     for beginning, kind, name in _ICONS:
         if suffix == beginning or (beginning.endswith(".") and suffix.startswith(beginning)):
             return kind, name or label
-    return ("image" if "00280010" in attributes else "other"), label
+    return ("image" if "Image" in (storage_name(sop_class) or "") else "other"), label
