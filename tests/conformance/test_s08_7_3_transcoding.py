@@ -90,6 +90,10 @@ def pixels_of(name: str) -> NDArray[Any]:
 
 def as_frames(dataset: Dataset) -> NDArray[Any]:
     """Values as they are stored, no colour conversion but what codecs undo by themselves."""
+    if dataset.file_meta.TransferSyntaxUID == BASELINE:
+        # pydicom leaves luminance and chrominance as they are, a decoder of images makes RGB of them.
+        streams = generate_frames(dataset.PixelData, number_of_frames=int(dataset.get("NumberOfFrames") or 1))
+        return np.stack([imagecodecs.jpeg8_decode(stream, outcolorspace="RGB") for stream in streams])
     array = pixel_array(dataset, raw=True) if not _is_ybr_of_a_codec(dataset) else pixel_array(dataset)
     array = array.astype(array.dtype.newbyteorder("="))
     return array if int(dataset.get("NumberOfFrames") or 1) > 1 else array[None]
@@ -320,7 +324,8 @@ def test_frames_and_pixel_data_lose_nothing(shelf: Shelf, name: str, syntax: str
     for below in ("/pixeldata", "/bulkdata/7FE00010"):
         together = parts_of(stored.get(below, accept))
         if media_type == "application/octet-stream":
-            assert [part.body for part in together] == [b"".join(part.body for part in parts)]
+            joined = b"".join(part.body for part in parts)
+            assert [part.body[: len(joined)] for part in together] == [joined]  # a stored value may be padded
         else:
             assert [part.body for part in together] == [part.body for part in parts]
 
@@ -547,13 +552,9 @@ def test_lossy_jpeg_becomes_jpeg_xl_and_back_to_the_byte(shelf: Shelf) -> None:
     stream = frames_of(stored.dataset)[0]
     smaller = stored.get("/frames/1", f"image/jxl; transfer-syntax={RECOMPRESSED}").content
     assert imagecodecs.jpegxl_decode_jpeg(smaller) == stream
-    converted = answered(stored, RECOMPRESSED)
-    assert converted is not None
-    assert converted.PhotometricInterpretation == stored.dataset.PhotometricInterpretation
-    out = io.BytesIO()
-    converted.SOPInstanceUID = converted.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    converted.save_as(out, enforce_file_format=True)
-    again = shelf.store(out.getvalue())
+    (part,) = parts_of(stored.get("", f"{DICOM}; transfer-syntax={RECOMPRESSED}"))
+    again = shelf.store(part.body)  # in place of the other
+    assert again.dataset.PhotometricInterpretation == stored.dataset.PhotometricInterpretation
     assert again.get("/frames/1", f"image/jpeg; transfer-syntax={BASELINE}").content == stream
 
 

@@ -79,9 +79,6 @@ _REMEMBERED = 256
 
 _MEMBERS_AT_ONCE = 50
 
-# Only whole metadata have it, the summary of an instance does not.
-_BITS_STORED = "00280101"
-
 
 def study_document(row: Record) -> Attributes:
     """Return a study as a data set."""
@@ -111,7 +108,7 @@ def instance_document(row: Record, stored: bytes) -> Attributes:
     document[SOP_INSTANCE_UID] = _uid(row.sop_uid)
     document[INSTANCE_AVAILABILITY] = _ONLINE
     document[TRANSFER_SYNTAX_UID] = _uid(row.transfer_syntax)
-    document[AVAILABLE_TRANSFER_SYNTAX_UID] = _available(row.transfer_syntax, document)
+    document[AVAILABLE_TRANSFER_SYNTAX_UID] = available_transfer_syntaxes((row.transfer_syntax,))
     return document
 
 
@@ -130,10 +127,8 @@ def available_transfer_syntaxes(stored: tuple[str, ...]) -> Element:
     return {"vr": "UI", "Value": list(found)}
 
 
-def _available(stored: str, document: Attributes) -> Element:
-    """Return AvailableTransferSyntaxUID of one instance: every syntax if the document is whole."""
-    if _BITS_STORED not in document:
-        return available_transfer_syntaxes((stored,))
+def every_transfer_syntax(stored: str, document: Attributes) -> Element:
+    """Return AvailableTransferSyntaxUID of one instance, whose document is whole."""
     tag = next((tag for tag in sorted(PIXEL_TAGS) if tag in document), None)
     syntax = transfer_syntaxes.get(stored)
     pixel = None

@@ -11,7 +11,13 @@ from filmjacket.archive.records import SearchMatch
 from filmjacket.dicom import tags
 from filmjacket.dicom.json_model import filter_attributes
 from filmjacket.dicom.levels import Level, level_of
-from filmjacket.index.documents import Documents, instance_document, series_document, study_document
+from filmjacket.index.documents import (
+    Documents,
+    every_transfer_syntax,
+    instance_document,
+    series_document,
+    study_document,
+)
 from filmjacket.index.rows import has_value
 from filmjacket.web.matching import MatchKey, MatchKind, matches_all, resolve_tag
 from filmjacket.web.search_tables import (
@@ -55,12 +61,13 @@ class Presentation:
         asked = {path[0] for path in self._paths} - RETURNED_AT_EVERY_LEVEL
         self._needs_study = Level.STUDY in self._levels or any(level_of(tag) is Level.STUDY for tag in asked)
         self._needs_series = Level.SERIES in self._levels or any(level_of(tag) is Level.SERIES for tag in asked)
+        self._wants_syntaxes = (AVAILABLE_TRANSFER_SYNTAX_UID,) in query.include
         self._needs_metadata = (
             query.include_all
             or bool(self._private)
             or any(level_of(tag) is Level.INSTANCE and tag not in _SUMMARY for tag in asked)
             # What else pixels can be had in depends on what they are.
-            or (AVAILABLE_TRANSFER_SYNTAX_UID,) in paths
+            or self._wants_syntaxes
         )
 
     def present(self, rows: Sequence[Record]) -> tuple[SearchMatch, ...]:
@@ -97,6 +104,8 @@ class Presentation:
 
     def _instance(self, row: Record, stored: bytes) -> SearchMatch:
         own = instance_document(row, stored)
+        if self._wants_syntaxes:
+            own[AVAILABLE_TRANSFER_SYNTAX_UID] = every_transfer_syntax(row.transfer_syntax, own)
         attributes = {**self._from_parents(row.study_uid, row.series_uid), **default_attributes(Level.INSTANCE, own)}
         if self._paths or self._query.include_all:
             study = self._documents.study(row.study_uid) if self._needs_study else {}

@@ -121,24 +121,28 @@ def parse_uri_request(
     return request
 
 
-def uri_offers(category: Category, *, video: tuple[str, ...] = ()) -> tuple[Offer, ...]:
-    """What an instance of a category can be had in, the default first; application/dicom only by name (9.4, 9.5)."""
+def uri_offers(
+    category: Category, *, video: tuple[str, ...] = (), documents: tuple[str, ...] = TEXTS
+) -> tuple[Offer, ...]:
+    """What an instance of a category can be had in, the default first; application/dicom only by name (9.4, 9.5).
+
+    `video` and `documents` are the types that this one can be had in if it is of these kinds.
+    """
     rendered = {
         Category.SINGLE_FRAME: STILL,
         Category.MULTI_FRAME: (*STILL, *video),
         Category.VIDEO: (*STILL, *video),
-        Category.TEXT: TEXTS,
+        Category.TEXT: documents,
         Category.OTHER: (),
     }[category]
     return (*(Offer(name, multipart=False) for name in rendered), Offer(DICOM, multipart=False, explicit=True))
 
 
-def choose_uri(request: UriRequest, category: Category, *, video: tuple[str, ...] = ()) -> str:
+def choose_uri(request: UriRequest, category: Category, offers: tuple[Offer, ...]) -> str:
     """The media type of the answer: application/dicom, or a rendered one.
 
     Raises `NotAcceptable` if none can be had, `BadRequest` for parameters that the type does not go with.
     """
-    offers = uri_offers(category, video=video)
     for ranges in sources(request.preferences, offers):
         for offer, _ in rank(ranges, offers):
             _check_type(request, offer.media_type)

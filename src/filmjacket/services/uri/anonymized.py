@@ -114,6 +114,14 @@ def _refusal(why: str) -> NotAcceptable:
     return NotAcceptable(f"This instance cannot be de-identified: {why}.", section="9.4.1.2.2", offender="anonymize")
 
 
+def bulk_bytes(studio: Studio, instance: StoredInstance, path: str) -> bytes:
+    """A bulk value by its attribute path."""
+    content = _Bulk(studio, instance).content(path)
+    if isinstance(content, BulkStream):
+        return b"".join(content.chunks)
+    raise NotFound("The value at this path is pixel data.", section="10.4.1.1.5")
+
+
 class _Bulk:
     """The values that metadata only refer to, as they are read for the new file."""
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from filmjacket import __version__
 from filmjacket.errors import BadRequest, NotAcceptable
+from filmjacket.services.studies.documents import document_types, is_document, render_document
+from filmjacket.services.studies.download import Download
 from filmjacket.services.studies.missing import missing_resource
 from filmjacket.services.studies.one_picture import picture_download
-from filmjacket.services.studies.rendered import DOCUMENTS, PRESENTERS, Rendering, category_of, retrieve_rendered
+from filmjacket.services.studies.presenters import PRESENTERS
+from filmjacket.services.studies.rendered import Rendering, category_of, retrieve_rendered
 from filmjacket.services.studies.rendered_video import frame_of_video, video_types, video_types_of_frames
 from filmjacket.services.studies.studio import Picture, pictures_of_frames
-from filmjacket.services.uri.anonymized import anonymized_instance, says_deidentified
+from filmjacket.services.uri.anonymized import anonymized_instance, attributes_of, bulk_bytes, says_deidentified
 from filmjacket.web import status
 from filmjacket.web.accept import MediaRange, Preferences
+from filmjacket.web.conditional import etag
 from filmjacket.web.media_types import DICOM
 from filmjacket.web.negotiate_rendered import GIF, STILL, Category
-from filmjacket.web.quality_list import parse_quality_list
 from filmjacket.web.rendering import not_supported_text
-from filmjacket.web.targets import instance_url
-from filmjacket.web.uri_request import choose_uri
+from filmjacket.web.targets import instance_url, resource_url
+from filmjacket.web.uri_request import choose_uri, uri_offers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,9 +33,9 @@ if TYPE_CHECKING:
     from filmjacket.archive.records import StoredInstance
     from filmjacket.deid.pseudonyms import Pseudonyms
     from filmjacket.pixels.render import RenderedImage
-    from filmjacket.services.studies.download import Download
     from filmjacket.services.studies.studio import Pictures, Studio
     from filmjacket.services.studies.transcode import Transcoder
+    from filmjacket.web.offers import Offer
     from filmjacket.web.refs import ResourceRef
     from filmjacket.web.rendering import RenderRequest
     from filmjacket.web.uri_request import UriRequest
@@ -64,13 +70,15 @@ def retrieve_uri(retrieval: UriRetrieval) -> Download:
     if not found:
         raise missing_resource(retrieval.studio.index, ref)
     instance = found[0]
-    category, pictures = _shown(retrieval, instance)
-    media_type = choose_uri(retrieval.request, category, video=_video_types(retrieval, instance, category))
+    shown = _shown(retrieval, instance)
+    media_type = choose_uri(retrieval.request, shown.category, shown.offers)
     if media_type == DICOM:
         return _instance(retrieval, instance)
-    download = _rendered(retrieval, instance, category, pictures, media_type)
+    if shown.category is Category.TEXT:
+        return _document(retrieval, instance, media_type)
+    download = _rendered(retrieval, instance, shown, media_type)
     unsupported = retrieval.request.rendering.unsupported_annotation
-    if not unsupported or category is Category.TEXT:
+    if not unsupported:
         return download
     warning = status.warning(retrieval.base_url, not_supported_text(unsupported))
     return replace(download, warnings=(*download.warnings, warning))
@@ -86,48 +94,50 @@ def _instance(retrieval: UriRetrieval, instance: StoredInstance) -> Download:
     return anonymized_instance(retrieval.studio, retrieval.transcoder, instance, preferences, retrieval.pseudonyms())
 
 
-def _rendered(
-    retrieval: UriRetrieval, instance: StoredInstance, category: Category, pictures: Pictures | None, media_type: str
-) -> Download:
-    """Retrieve Rendered Instance (9.5)."""
+def _document(retrieval: UriRetrieval, instance: StoredInstance, media_type: str) -> Download:
+    """A report, a document or a plot. The parameters of pictures mean nothing here (9.5.1.2)."""
+    studio, base_url, ref = retrieval.studio, retrieval.base_url, retrieval.request.ref
+    tag = etag(instance.blob.sha256, media_type, hashlib.sha256(f"{__version__} {base_url}".encode()).hexdigest()[:16])
+    location = resource_url(base_url, ref)
+    if retrieval.has(tag):
+        return Download(media_type, None, iter(()), location=location, etag=tag)
+    made = render_document(
+        attributes_of(studio, instance),
+        media_type,
+        bulk=partial(bulk_bytes, studio, instance),
+        base_url=base_url,
+        ref=ref,
+    )
+    codable = media_type.startswith("text/")
+    return Download(made.content_type, None, made.chunks, location=location, etag=tag, codable=codable)
+
+
+def _rendered(retrieval: UriRetrieval, instance: StoredInstance, shown: _Shown, media_type: str) -> Download:
+    """Retrieve Rendered Instance (9.5) of what has pictures."""
     request = retrieval.request
-    frames = _frames(instance, pictures)
     if request.frame is not None:
-        _check_frame(request.frame, frames, category)
-    every = request.frame is None and request.presentation is None
-    several = category in {Category.MULTI_FRAME, Category.VIDEO}
-    if category is Category.TEXT or (every and several and (media_type not in STILL or media_type == GIF)):
-        return _whole(retrieval, instance, category, pictures, media_type)
-    number = request.frame or (frames + 1) // 2
-    picture, rendering = _picture(retrieval, instance, category, pictures, number)
+        _check_frame(request.frame, shown)
+    every = request.frame is None and request.presentation is None and shown.several
+    if every and (media_type not in STILL or media_type == GIF):
+        rendering = _with_viewport(retrieval, instance, shown.pictures, 1)
+        whole = Rendering(retrieval.studio, retrieval.base_url, _exactly(media_type), rendering, retrieval.has)
+        return retrieve_rendered(whole, request.ref)
+    number = request.frame or (shown.frames + 1) // 2
+    picture, rendering = _picture(retrieval, instance, shown, number)
     return picture_download(retrieval.studio, picture, media_type, rendering, retrieval.has)
 
 
-def _whole(
-    retrieval: UriRetrieval, instance: StoredInstance, category: Category, pictures: Pictures | None, media_type: str
-) -> Download:
-    """A text, or all frames in one file: the rendered resource of the Studies service."""
-    request = retrieval.request
-    rendering = replace(request.rendering, annotation=(), unsupported_annotation=(), window=None)
-    if category is not Category.TEXT:
-        rendering = _with_viewport(retrieval, instance, pictures, 1)
-    preferences = _exactly(media_type, charsets=request.charsets.parameter or request.charsets.header)
-    return retrieve_rendered(
-        Rendering(retrieval.studio, retrieval.base_url, preferences, rendering, retrieval.has), request.ref
-    )
-
-
 def _picture(
-    retrieval: UriRetrieval, instance: StoredInstance, category: Category, pictures: Pictures | None, number: int
+    retrieval: UriRetrieval, instance: StoredInstance, shown: _Shown, number: int
 ) -> tuple[Picture, RenderRequest]:
     """The picture of one frame and how it is to be made."""
-    request, studio, base_url = retrieval.request, retrieval.studio, retrieval.base_url
-    if request.presentation is not None:
+    studio, base_url = retrieval.studio, retrieval.base_url
+    if retrieval.request.presentation is not None:
         return _cut(retrieval, _presented(retrieval, instance))
-    if pictures is not None:
-        return _cut(retrieval, pictures.picture(number))
+    if shown.pictures is not None:
+        return _cut(retrieval, shown.pictures.picture(number))
     rendering = _with_viewport(retrieval, instance, None, number)
-    if category is Category.VIDEO:
+    if shown.category is Category.VIDEO:
         return frame_of_video(studio, instance, base_url, number), rendering
     return pictures_of_frames(studio, instance, base_url).picture(number), rendering
 
@@ -201,45 +211,55 @@ def _no_presentation(why: str) -> BadRequest:
     )
 
 
-def _shown(retrieval: UriRetrieval, instance: StoredInstance) -> tuple[Category, Pictures | None]:
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What an instance looks like: its category, what it can be had in, its pictures if they are of a special kind."""
+
+    category: Category
+    offers: tuple[Offer, ...]
+    frames: int = 1
+    pictures: Pictures | None = None
+
+    @property
+    def several(self) -> bool:
+        """Whether it has frames to choose from."""
+        return self.category in {Category.MULTI_FRAME, Category.VIDEO}
+
+
+def _shown(retrieval: UriRetrieval, instance: StoredInstance) -> _Shown:
+    studio, request, pixel = retrieval.studio, retrieval.request, instance.layout.pixel
     presenter = PRESENTERS.get(instance.sop_class_uid)
-    if presenter is not None and not retrieval.request.names_dicom:
-        pictures = presenter(retrieval.studio, instance, retrieval.request.rendering, retrieval.base_url)
-        return Category.MULTI_FRAME if pictures.count > 1 else Category.SINGLE_FRAME, pictures
+    if presenter is not None and not request.names_dicom:
+        pictures = presenter(studio, instance, request.rendering, retrieval.base_url)
+        category = Category.MULTI_FRAME if pictures.count > 1 else Category.SINGLE_FRAME
+        return _Shown(category, uri_offers(category, video=_video_of(category)), pictures.count, pictures)
+    if is_document(instance.sop_class_uid):
+        types = document_types(instance.sop_class_uid, attributes_of(studio, instance))
+        return _Shown(Category.TEXT, uri_offers(Category.TEXT, documents=types))
     category = category_of(instance)
-    if category is Category.TEXT and not DOCUMENTS:
-        category = Category.OTHER
-    return category, None
-
-
-def _video_types(retrieval: UriRetrieval, instance: StoredInstance, category: Category) -> tuple[str, ...]:
+    frames = 1 if pixel is None else pixel.frames
     if category is Category.VIDEO:
-        return video_types(retrieval.studio, instance, retrieval.request.rendering)
+        types = video_types(studio, instance, request.rendering)
+        return _Shown(category, uri_offers(category, video=types), frames)
+    return _Shown(category, uri_offers(category, video=_video_of(category)), frames)
+
+
+def _video_of(category: Category) -> tuple[str, ...]:
     return video_types_of_frames() if category is Category.MULTI_FRAME else ()
 
 
-def _frames(instance: StoredInstance, pictures: Pictures | None) -> int:
-    if pictures is not None:
-        return pictures.count
-    return instance.layout.pixel.frames if instance.layout.pixel is not None else 1
-
-
-def _check_frame(number: int, frames: int, category: Category) -> None:
-    several = category in {Category.MULTI_FRAME, Category.VIDEO}
-    if several and number <= frames:
+def _check_frame(number: int, shown: _Shown) -> None:
+    if shown.several and number <= shown.frames:
         return
-    why = f"the instance has {frames} frames" if several else "the instance is no multi-frame image"
+    why = f"the instance has {shown.frames} frames" if shown.several else "the instance is no multi-frame image"
     raise BadRequest(
         f"frameNumber cannot be used: {why}.",
         section="9.5.1.2.3",
         offender="frameNumber",
-        accepted=(f"1 to {frames}",) if several else ("the request without frameNumber",),
+        accepted=(f"1 to {shown.frames}",) if shown.several else ("the request without frameNumber",),
     )
 
 
-def _exactly(media_type: str, *, transfer_syntax: str | None = None, charsets: str | None = None) -> Preferences:
-    """Preferences that allow one media type, alone, and prefer some character sets."""
-    named = parse_quality_list(charsets or "")
-    wanted = [MediaRange(media_type, None, transfer_syntax, 1.0)]
-    wanted += [MediaRange(media_type, None, None, quality, name) for name, quality in named.items()]
-    return Preferences((), tuple(replace(entry, item=media_type.lower(), multipart=False) for entry in wanted))
+def _exactly(media_type: str, *, transfer_syntax: str | None = None) -> Preferences:
+    """Preferences that allow one media type, alone."""
+    return Preferences((), (MediaRange(media_type.lower(), False, transfer_syntax, 1.0),))  # noqa: FBT003 - single part
