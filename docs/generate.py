@@ -380,10 +380,10 @@ SYNTAXES_INTRO = """# Transfer syntaxes
 
 What is stored in one of these is accepted, kept byte for byte, and can be had as the table says. "default" is a
 request without `transfer-syntax`, which means Explicit VR Little Endian (PS3.18 8.7.3); `*` is one with
-`transfer-syntax=*`, as stored. Where the table says 406, the answer lists what can be had; "decoded" is for
-images whose frames can be told apart and read. The column "frames" is the media type of frames as stored, the last one
-says how others are converted to the syntax: without loss, or with loss for those who ask for it by name. Other transfer syntaxes, private ones too, are
-refused with reason C122H.
+`transfer-syntax=*`, as stored. "decoded" is for images whose frames can be told apart and read. Where the table says
+406, the answer lists what can be had. "frames" is the media type of frames as stored. "converted to" says how others
+are converted to the syntax: without loss, or with loss for those who ask for it by name. Other transfer syntaxes,
+private ones too, are refused with reason C122H.
 
 """
 

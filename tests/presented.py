@@ -80,7 +80,9 @@ def image(array: NDArray[np.generic], study: str, sop_class: str = CT, **attribu
     return made
 
 
-def at(z: float, spacing: float = 1.0, corner: tuple[float, float] = (0.0, 0.0), **attributes: object) -> dict[str, object]:
+def at(
+    z: float, spacing: float = 1.0, corner: tuple[float, float] = (0.0, 0.0), **attributes: object
+) -> dict[str, object]:
     """Attributes of an axial slice."""
     return {
         "FrameOfReferenceUID": FRAME_OF_REFERENCE,

@@ -226,7 +226,7 @@ MAY_CHANGE = {
 
 def check_attributes(stored: Dataset, sent: Dataset) -> None:
     lossy = {"LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod"}
-    before = {element.tag: element for element in stored if not element.tag.element == 0}
+    before = {element.tag: element for element in stored if element.tag.element != 0}
     after = {element.tag: element for element in sent}
     allowed = MAY_CHANGE | (lossy if "LossyImageCompressionMethod" not in stored else set())
     for tag, element in before.items():

@@ -283,10 +283,10 @@ def test_a_program_gets_links_that_lead_somewhere(client: TestClient) -> None:
             assert client.get(target).status_code == 200
 
 
-def test_the_uri_service_is_refused_by_name(client: TestClient) -> None:
-    response = client.get(f"{BASE}?requestType=WADO&studyUID=1.2&seriesUID=1.3&objectUID=1.4")
-    assert response.status_code == 501
-    assert response.json()["section"] == "PS3.18 9"
+def test_the_uri_service_has_the_base_uri_too(client: TestClient) -> None:
+    response = client.get(f"{BASE}?requestType=WADO&studyUID=1.2&seriesUID=1.3")
+    assert response.status_code == 400
+    assert response.json()["offender"] == "objectUID"
 
 
 def test_at_the_root_path_too(make_client: Callable[..., TestClient]) -> None:

@@ -234,12 +234,16 @@ def kind_of(resource: Resource, syntax: str = "") -> str:
 
 
 def one_file(syntax: str, **changes: str) -> bytes:
-    """A CT image; compressed ones hold a frame that nobody can decode, since the server never does."""
+    """A CT image; compressed ones are sent as they are, since what they say of their frame describes no image.
+
+    Conversions: test_s08_7_3_transcoding.py.
+    """
     if not syntax:
         return samples.variant("CT_small.dcm", **changes)
     dataset = pydicom.dcmread(io.BytesIO(samples.sample("CT_small.dcm")), stop_before_pixels=True)
     for keyword, value in changes.items():
         setattr(dataset, keyword, value)
+    del dataset.Rows
     out = DicomBytesIO()
     out.is_little_endian, out.is_implicit_VR = True, False
     write_dataset(out, dataset)

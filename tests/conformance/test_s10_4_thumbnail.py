@@ -9,8 +9,10 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 from pydicom.uid import generate_uid
-from tests import samples
+from tests import part10, samples
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -263,3 +265,36 @@ def with_overlay() -> bytes:
     out = io.BytesIO()
     dataset.save_as(out, enforce_file_format=True)
     return out.getvalue()
+
+
+def video() -> bytes:
+    """An endoscopy: eight frames of 256 x 256, the left half bright, as H.264 in an MP4 file."""
+    from filmjacket.pixels.render import RenderedImage
+    from filmjacket.pixels.video import encode_mp4
+
+    frame = np.zeros((256, 256, 3), np.uint8)
+    frame[:, :128] = 220
+    stream = b"".join(encode_mp4((RenderedImage(frame), 40.0) for _ in range(8)))
+    dataset = pydicom.dcmread(io.BytesIO(fresh("SC_rgb_small_odd.dcm")), stop_before_pixels=True)
+    dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.1.1"
+    dataset.Rows = dataset.Columns = 256
+    dataset.NumberOfFrames, dataset.PhotometricInterpretation, dataset.Modality = 8, "YBR_PARTIAL_420", "ES"
+    out = DicomBytesIO()
+    out.is_little_endian, out.is_implicit_VR = True, False
+    write_dataset(out, dataset)
+    return part10.part10(out.getvalue() + part10.encapsulated(stream), "1.2.840.10008.1.2.4.102")
+
+
+def test_the_poster_of_a_video(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("av")
+    file = video()
+    store(client, file)
+    path = f"{levels(file)[2]}/thumbnail?viewport=128,128"
+    shown = np.asarray(picture(client.get(path, headers={"Accept": "image/png"}).content).convert("L"))
+    assert shown.shape == (128, 128)
+    assert shown[:, :48].mean() > 180
+    assert shown[:, 80:].mean() < 60
+    monkeypatch.setattr("filmjacket.services.studies.thumbnail.can_encode_video", lambda: False)
+    icon = client.get(path, headers={"Accept": "image/png"})
+    assert icon.status_code == 200
+    assert icon.headers["etag"].startswith('"icon-')

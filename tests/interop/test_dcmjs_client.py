@@ -241,7 +241,7 @@ def test_bulk_data(client: Client, package: Path, running: Server) -> None:
     ],
 )  # fmt: skip
 def test_rendered(client: Client, method: str) -> None:
-    _, uids = stored(client, "emri_small.dcm")
+    _, uids = stored(client, "emri_small.dcm" if "Frames" in method else "CT_small.dcm")
     more = {"frameNumbers": [2]} if "Frames" in method else {}
     (answer,) = client.all((method, {**uids, **more, "mediaTypes": [{"mediaType": "image/jpeg"}]}))
     if answer.get("status") == 404:

@@ -8,6 +8,7 @@ from pydantic import SecretStr, ValidationError
 
 from filmjacket.archive.policies import DuplicatePolicy
 from filmjacket.errors import FilmjacketError
+from filmjacket.pixels.wall import Isolation
 from filmjacket.settings import (
     Edition,
     Engine,
@@ -56,6 +57,14 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "limits.metadata_bytes": ("8MiB", 8 << 20),
     "limits.query_bytes": ("1KiB", 1024),
     "zip.names": ("{study}/{instance}.dcm", None),
+    "codecs.isolation": ("thread", Isolation.THREAD),
+    "codecs.workers": ("3", 3),
+    "codecs.seconds": ("12.5", 12.5),
+    "codecs.memory_bytes": ("1GiB", 1 << 30),
+    "codecs.cache_bytes": ("1MiB", 1 << 20),
+    "codecs.coded_bytes": ("2MiB", 2 << 20),
+    "volumes.maximum_bytes": ("2GiB", 2 << 30),
+    "volumes.cache_bytes": ("1GiB", 1 << 30),
     "log.level": ("debug", "debug"),
     "log.format": ("json", "json"),
     "lanes.db": ("3", 3),

@@ -14,6 +14,8 @@ from filmjacket.dicom import dictionary
 from filmjacket.web.media_types import DICOM_JSON, JSON, MULTIPART_RELATED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from filmjacket.conformance.declarations import Parameter, Resource, Selection, Status, Transaction
 
     Document = dict[str, object]
@@ -42,6 +44,8 @@ DATA_SET: Final[Document] = {
     "patternProperties": {"^[0-9A-F]{8}$": {"type": "object", "required": ["vr"]}},
     "additionalProperties": False,
 }
+_UIDS: Final = {row.name: row.example for row in PATH_VARIABLES.values()}
+_TYPES: Final[dict[str, Callable[[str], object]]] = {"integer": int, "number": float}
 EXAMPLES: Final = {"DA": "20260101-20261231", "TM": "080000-120000", "UI": "1.2.840.10008.1.1", "IS": "1"}
 
 
@@ -113,10 +117,9 @@ def _query_parameter(name: str, row: Parameter) -> Document:
     if row is ATTRIBUTE:
         tag = dictionary.tag_of(name.rpartition(".")[2]) or ""
         examples = (EXAMPLES.get(dictionary.vr_of(tag) or "", "A"),)
-    if row.schema["type"] == "integer":
-        made["example"] = int(examples[0])
-    elif examples:
-        made["example"] = examples[0]
+    if examples:
+        # Of an example with another parameter that belongs to it only the first value is this parameter's.
+        made["example"] = _TYPES.get(str(row.schema["type"]), str)(examples[0].partition("&")[0].format(**_UIDS))
     if row.repeatable:
         made |= {"schema": {"type": "array", "items": dict(row.schema)}, "example": [examples[0]]}
         made |= {"style": "form", "explode": True}

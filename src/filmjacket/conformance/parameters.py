@@ -52,6 +52,14 @@ CHARSET: Final = Parameter(
     examples=("UTF-8", "ISO-8859-1;q=0.5,UTF-8"),
     comment="XML can be had in each set of 8.8.1 but ISO-2022-CN; JSON is UTF-8. Unknown sets are ignored.",
 )
+RENDERED_CHARSET: Final = Parameter(
+    "charset",
+    CHARSET.values,
+    "8.3.3.2",
+    CHARSET.schema,
+    examples=("UTF-8",),
+    comment="Documents are UTF-8; other sets are ignored unless Accept-Charset excludes UTF-8 (406).",
+)
 LIMIT: Final = Parameter(
     "limit",
     "Whole number, 0 or greater",
@@ -195,6 +203,10 @@ H_LOCATION: Final = Header("Location", "URL of the study", "10.5.3.2", comment="
 H_VARY: Final = Header("Vary", "Header fields that the choice depends on", "RFC 9110 12.5.5", Obligation.OPTIONAL)
 H_CACHE_CONTROL: Final = Header(
     "Cache-Control", "private, no-cache; no-store; or what `cache_seconds` says", "RFC 9111 5.2", Obligation.OPTIONAL
+)
+H_NOSNIFF: Final = Header("X-Content-Type-Options", "nosniff", "Fetch 3.5", Obligation.EXTENSION)
+H_SANDBOX: Final = Header(
+    "Content-Security-Policy", "sandbox", "CSP3 6.4", Obligation.EXTENSION, "With HTML, XML and SVG as a single part."
 )
 H_ALLOW: Final = Header("Allow", "Methods of the resource", "8.4.2", comment="With 405, and on OPTIONS.")
 H_RETRY_AFTER: Final = Header("Retry-After", "Seconds", "8.4.2", comment="With 503.")

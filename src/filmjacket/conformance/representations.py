@@ -10,7 +10,7 @@ from filmjacket.errors import NotAcceptable
 from filmjacket.web.accept import parse_accept
 from filmjacket.web.media_types import written
 from filmjacket.web.negotiate_bulk import Items, choose_bulk, choose_frames
-from filmjacket.web.negotiate_rendered import Category, rendered_offers
+from filmjacket.web.negotiate_rendered import MODELS, TEXTS, WAVEFORMS, Category, rendered_offers
 from filmjacket.web.offers import Offer
 from filmjacket.web.problem_document import HTML, PROBLEM_JSON, PROBLEM_XML
 from filmjacket.web.reach import Reach
@@ -46,8 +46,10 @@ def rendered_frame_offers() -> tuple[Offer, ...]:
 
 def rendered_instance_offers() -> tuple[Offer, ...]:
     """Every rendered media type of instances, whatever their category."""
-    categories = (Category.SINGLE_FRAME, Category.MULTI_FRAME)
-    return tuple(dict.fromkeys(offer for category in categories for offer in rendered_offers(category, alone=True)))
+    categories = (Category.SINGLE_FRAME, Category.MULTI_FRAME, Category.TEXT)
+    documents = (*TEXTS, *WAVEFORMS, *MODELS)
+    offers = (rendered_offers(category, alone=True, documents=documents) for category in categories)
+    return tuple(dict.fromkeys(offer for of_category in offers for offer in of_category))
 
 
 def _offers(*, frames: bool) -> Iterator[Offer]:

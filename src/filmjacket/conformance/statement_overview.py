@@ -109,7 +109,9 @@ def _transfer_syntaxes() -> Section:
             Paragraph(
                 "Instances are stored in the transfer syntax they come in. Sent says whether they are sent in it: "
                 "Implicit VR and Big Endian shall not be used with web services (PS3.18 8.7.3.1) and go out as "
-                "Explicit VR Little Endian. This version does not decompress or transcode pixel data."
+                "Explicit VR Little Endian. Pixel data are decoded and encoded in other transfer syntaxes on "
+                "request: without loss, and with loss only for requesters who name the transfer syntax. "
+                "Available Transfer Syntax UID (0008,3002) of search results lists what can be had without loss."
             ),
             Table(
                 "Table 1-2: Transfer Syntax Sets",

@@ -55,16 +55,18 @@ RETRIEVE: Final = Transaction(
                                              ("instance", "an", INSTANCE))
         ),
         *(
-            Resource(f"rendered-{level}", "GET", f"{template}/rendered", text, parameters=_RENDERED_PARAMETERS,
-                     offers=rendered_frame_offers() if level == "frames" else rendered_instance_offers(),
+            Resource(f"rendered-{level}", "GET", f"{template}/rendered", text,
+                     parameters=(*_RENDERED_PARAMETERS, p.RENDERED_CHARSET), offers=rendered_instance_offers(),
                      tests="conformance/test_s10_4_rendered.py")
             for level, template, text in (
-                ("study", STUDY, "Pictures of a study"),
-                ("series", SERIES, "Pictures of a series"),
-                ("instance", INSTANCE, "The picture of an instance, or those of its frames"),
-                ("frames", INSTANCE + "/frames/{frames}", "Pictures of frames"),
+                ("study", STUDY, "Pictures and documents of a study"),
+                ("series", SERIES, "Pictures and documents of a series"),
+                ("instance", INSTANCE, "An instance as a document, a picture, or the pictures of its frames"),
             )
         ),
+        Resource("rendered-frames", "GET", INSTANCE + "/frames/{frames}/rendered", "Pictures of frames",
+                 parameters=_RENDERED_PARAMETERS, offers=rendered_frame_offers(),
+                 tests="conformance/test_s10_4_rendered.py"),
         *(
             Resource(f"{level}-thumbnail", "GET", f"{template}/thumbnail", text, Obligation.OPTIONAL,
                      (p.ACCEPT, p.THUMBNAIL_VIEWPORT), rendered_frame_offers(),
@@ -80,7 +82,7 @@ RETRIEVE: Final = Transaction(
     ),
     (p.H_ACCEPT, p.H_ACCEPT_CHARSET, p.H_ACCEPT_ENCODING, p.H_IF_NONE_MATCH, p.H_IF_MATCH, p.H_RANGE, p.H_IF_RANGE),
     (p.H_TYPE_SENT, p.H_LENGTH, p.H_CODING, p.H_LOCATION_OF_CONTENT, p.H_ETAG, p.H_CONTENT_RANGE, p.H_VARY,
-     p.H_CACHE_CONTROL, p.H_WARNING),
+     p.H_CACHE_CONTROL, p.H_WARNING, p.H_NOSNIFF, p.H_SANDBOX),
     (
         Status(200, "Everything asked for is in the payload."),
         Status(206, "One range of a single part payload; or, with a Warning, instances without those that cannot "

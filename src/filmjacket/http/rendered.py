@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from filmjacket.http.request import base_url_of, context_of, preferences_of, raw_query, ref_of
 from filmjacket.http.responses import Conditions, DownloadResponse, begin
 from filmjacket.services.studies.rendered import Rendering, retrieve_rendered
+from filmjacket.web.charset_choice import parse_charset_wishes
 from filmjacket.web.conditional import is_not_modified, is_precondition_failed
 from filmjacket.web.rendering import parse_rendering
 from filmjacket.web.targets import parse_frame_list
@@ -37,6 +38,7 @@ async def _rendered(request: Request, numbers: tuple[int, ...] | None) -> Respon
         preferences_of(request),
         parse_rendering(raw_query(request)),
         lambda tag: _is_not_sent(conditions, tag),
+        parse_charset_wishes(raw_query(request), ", ".join(request.headers.getlist("accept-charset")) or None),
     )
     ref = ref_of(request)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from filmjacket.services.studies.download import Download
 
 log = structlog.stdlib.get_logger("filmjacket.http")
+
+_ACTIVE = frozenset(("text/html", "text/xml", "image/svg+xml"))
+"""Types that browsers run scripts of. What is stored may come from anybody: a sandbox has no scripts and no origin."""
 
 READ_BEFORE_HEADERS = 2**20
 """Downloads up to this size are read in the first thread hop; larger ones keep as little as possible, since a slow
@@ -244,7 +248,6 @@ class DownloadResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response."""
-        del receive
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         if scope["method"] == "HEAD" or self.status_code == HTTPStatus.NOT_MODIFIED:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -254,25 +257,40 @@ class DownloadResponse(Response):
             chunk = first.pop(0)
             await send({"type": "http.response.body", "body": chunk, "more_body": bool(first) or rest is not None})
         if rest is not None:
-            await self._send_rest(rest, send)
+            await self._send_rest(rest, receive, send)
 
-    async def _send_rest(self, rest: Iterator[bytes], send: Send) -> None:
+    async def _send_rest(self, rest: Iterator[bytes], receive: Receive, send: Send) -> None:
+        # Servers take bytes for a client who is gone without a word; making them would be a waste.
+        gone = asyncio.create_task(_disconnected(receive)) if self._cpu else None
         try:
             async with aclosing(self._lanes.stream(rest, cpu=self._cpu)) as chunks:
                 async for chunk in chunks:
+                    if gone is not None and gone.done():
+                        return
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
         except Exception:
             log.exception("download_aborted")
             raise
+        finally:
+            if gone is not None:
+                gone.cancel()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _disconnected(receive: Receive) -> None:
+    """Until the client is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _headers(begun: Begun) -> list[tuple[bytes, bytes]]:
     download = begun.download
     name = download.file_name
-    headers = [("Cache-Control", begun.cache_control), ("Vary", VARY)]
+    headers = [("Cache-Control", begun.cache_control), ("Vary", VARY), ("X-Content-Type-Options", "nosniff")]
     if begun.status != HTTPStatus.NOT_MODIFIED:
         headers.append(("Content-Type", download.content_type))
+    if download.content_type.partition(";")[0].lower() in _ACTIVE:
+        headers.append(("Content-Security-Policy", "sandbox"))
     optional = (
         ("Content-Disposition", name and f"attachment; filename={quoted(name)}"),
         ("Content-Encoding", None if begun.coding == IDENTITY else begun.coding),

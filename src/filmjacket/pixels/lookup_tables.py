@@ -83,6 +83,8 @@ def _entries(item: Attributes, bulk: Bulk, count: int) -> NDArray[np.uint16] | N
     element = item.get(_DATA, {})
     values = element.get("Value")
     if values:
+        if not all(isinstance(value, int) for value in values):
+            return None
         words = np.array(values, np.int64).astype(np.uint16)
         return words[:count] if len(words) >= count else None
     if "InlineBinary" in element:

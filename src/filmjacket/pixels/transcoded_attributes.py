@@ -48,18 +48,23 @@ _OFFSET_TABLES: Final = ("7FE00001", "7FE00002")
 
 
 def changed_attributes(
-    attributes: Attributes, description: PixelDescription, transfer_syntax: str, *, ratio: float, stored_ratio: float
+    attributes: Attributes,
+    description: PixelDescription,
+    transfer_syntax: str,
+    *,
+    ratio: float,
+    stored_ratio: float | None,
 ) -> dict[str, Element | None]:
     """The top-level attributes that are set, or removed where None, when frames go from what is stored to a syntax.
 
-    `ratio` is that of the native size to the new one, `stored_ratio` to the stored one; both are approximate.
+    `ratio` is that of the native size to the new one, approximately; `stored_ratio` to the stored one if that is lossy.
     """
     changes: dict[str, Element | None] = dict.fromkeys(_OFFSET_TABLES)
     if RECOMPRESSED.get(description.transfer_syntax) != transfer_syntax:
         changes |= _description(attributes, description, transfer_syntax)
     losses: list[tuple[str, float]] = []
-    if description.lossy and get_text(attributes, _LOSSY) != "01" and description.transfer_syntax in LOSSY_METHODS:
-        # The stored syntax said it; the new one would not.
+    if stored_ratio is not None and not says_lossy(attributes):
+        # The stored stream said it; the new one would not.
         losses.append((LOSSY_METHODS[description.transfer_syntax], stored_ratio))
     if transfer_syntax in LOSSY_METHODS and RECOMPRESSED.get(description.transfer_syntax) != transfer_syntax:
         losses.append((LOSSY_METHODS[transfer_syntax], ratio))
@@ -69,6 +74,11 @@ def changed_attributes(
         changes[_METHOD] = {"vr": "CS", "Value": [*methods, *(method for method, _ in losses)]}
         changes[_RATIO] = {"vr": "DS", "Value": [*ratios, *(round(value, 2) for _, value in losses)]}
     return changes
+
+
+def says_lossy(attributes: Attributes) -> bool:
+    """Whether a data set says that something was lost before."""
+    return get_text(attributes, _LOSSY) == "01"
 
 
 def _description(

@@ -87,6 +87,8 @@ def _accepted(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
         return " | ".join(schema["enum"])
     word = STRING_WORDS.get(schema.get("format", ""), WORDS[schema["type"]])
     least, most = schema.get("minimum"), schema.get("maximum")
+    if "exclusiveMinimum" in schema:
+        return f"{word} above {schema['exclusiveMinimum']}, at most {most}"
     if most is not None:
         return f"{word} {least} to {most}"
     return word if least is None else f"{word}, at least {least}"

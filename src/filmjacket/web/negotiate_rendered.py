@@ -33,18 +33,23 @@ HTML: Final = "text/html"
 PLAIN_TEXT: Final = "text/plain"
 XML: Final = "text/xml"
 PDF: Final = "application/pdf"
+SVG: Final = "image/svg+xml"
 
 STILL: Final = (JPEG, GIF, PNG, JP2, JPH, JXL)
 """Of single frames, the default first."""
 TEXTS: Final = (HTML, PLAIN_TEXT, XML, PDF)
-"""Of documents, the default first."""
+"""Of reports, the default first."""
+WAVEFORMS: Final = (SVG, PNG)
+"""Of waveforms, an extension: Table 8.7.4-1 has nothing for them."""
+MODELS: Final = ("model/stl", "model/obj", "model/mtl")
+"""Of encapsulated models, each of its own, an extension as well."""
 
 EMBEDS_PROFILE: Final = frozenset((JPEG, PNG, JP2, JPH))
 """Types that an ICC profile is embedded in; JPEG XL could have one, but its encoder here cannot write it."""
 
 RENDERED_TYPES: Final = frozenset(
-    kind.lower() for kind in (*STILL, *TEXTS, MPEG, MP4, H265, "text/rtf")
-)  # Table 8.7.4-1
+    kind.lower() for kind in (*STILL, *TEXTS, SVG, *MODELS, MPEG, MP4, H265, "text/rtf")
+)  # Table 8.7.4-1 and the extensions
 _DICOM_TYPES: Final = frozenset(
     (DICOM, DICOM_JSON, DICOM_XML, OCTET_STREAM, "image/dicom-rle", "image/jls", "image/jpx", "image/jphc",
      "application/x-deflate")
@@ -71,8 +76,12 @@ class RenderedPlan:
     per_frame: bool = False
 
 
-def rendered_offers(category: Category, *, alone: bool, video: tuple[str, ...] = ()) -> tuple[Offer, ...]:
-    """What an item of a category can be had in, the default first; `video` are video types that it can be had in.
+def rendered_offers(
+    category: Category, *, alone: bool, video: tuple[str, ...] = (), documents: tuple[str, ...] = TEXTS
+) -> tuple[Offer, ...]:
+    """What an item of a category can be had in, the default first.
+
+    `video` are video types that it can be had in, `documents` those of a document.
 
     Frames in time or space are an animation if they are to be one part, so that whatever shows images can show them;
     as parts of their own each is a single frame, and a JPEG if nothing else is wanted.
@@ -82,7 +91,7 @@ def rendered_offers(category: Category, *, alone: bool, video: tuple[str, ...] =
         Category.SINGLE_FRAME: (STILL, STILL),
         Category.MULTI_FRAME: ((GIF, *video), (*STILL, *video)),
         Category.VIDEO: (video, video),
-        Category.TEXT: (TEXTS, TEXTS),
+        Category.TEXT: (documents, documents),
         Category.OTHER: ((), ()),
     }[category]
     return tuple(Offer(media_type, multipart) for multipart in forms for media_type in (parts if multipart else single))
@@ -90,14 +99,19 @@ def rendered_offers(category: Category, *, alone: bool, video: tuple[str, ...] =
 
 @lru_cache(maxsize=256)
 def choose_rendered(
-    preferences: Preferences, category: Category, *, alone: bool, video: tuple[str, ...] = ()
+    preferences: Preferences,
+    category: Category,
+    *,
+    alone: bool,
+    video: tuple[str, ...] = (),
+    documents: tuple[str, ...] = TEXTS,
 ) -> RenderedPlan:
     """The representation of one item.
 
     Raises `NotAcceptable` with the list of what can be had, `BadRequest` for a mixture of DICOM and rendered media
     types (8.7.5).
     """
-    offers = rendered_offers(category, alone=alone, video=video)
+    offers = rendered_offers(category, alone=alone, video=video, documents=documents)
     for ranges in sources(preferences, offers):
         _refuse_mixture(ranges)
         for offer, _ in rank(ranges, offers):

@@ -143,10 +143,11 @@ def choose_uri(request: UriRequest, category: Category, offers: tuple[Offer, ...
 
     Raises `NotAcceptable` if none can be had, `BadRequest` for parameters that the type does not go with.
     """
-    for ranges in sources(request.preferences, offers):
-        for offer, _ in rank(ranges, offers):
-            _check_type(request, offer.media_type)
-            return offer.media_type
+    # `contentType` decides if it is there: unlike `accept` of chapter 8 it is an error if it cannot be had (9.1.2.1).
+    ranges = sources(request.preferences, offers)[0]
+    for offer, _ in rank(ranges, offers):
+        _check_type(request, offer.media_type)
+        return offer.media_type
     if category is Category.OTHER:
         raise not_acceptable(offers, "Instances of this SOP class have no rendered form.", section="9.5")
     raise not_acceptable(offers, section="9.4")

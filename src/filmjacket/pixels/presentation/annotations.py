@@ -237,6 +237,9 @@ def _draw_text(canvas: Canvas, item: Attributes, layout: Layout, colour: Colour)
         box = _beside(anchor[0], lines, canvas)
     else:
         return
+    rows, columns = canvas.size
+    if box[0] >= columns or box[1] >= rows or box[2] <= 0 or box[3] <= 0:
+        return  # it is beside what is displayed
     if anchor is not None and corners is not None and (get_text(item, _ANCHOR_VISIBLE) or "").strip() == "Y":
         nearest = np.clip(anchor[0], box[:2], box[2:])
         canvas.line(np.stack([nearest, anchor[0]]), colour, line_width(canvas.size))

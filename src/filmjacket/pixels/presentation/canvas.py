@@ -103,9 +103,11 @@ class Canvas:
         """Write lines into a box of (left, top, right, bottom), as large as they fit but no larger than is usual."""
         lines = [line[:_MAX_LETTERS] for line in lines[:_MAX_LINES]]
         left, top, right, bottom = box
-        largest = min(text_size(self.size), (bottom - top) / (len(lines) * _LINE) if lines else 0)
-        size = max(SMALLEST_TEXT, int(largest))
-        while size > SMALLEST_TEXT and any(text_width(line, size) > right - left for line in lines):
+        usual = text_size(self.size)
+        # A box is a recommendation: text that nobody can read in it goes beyond it.
+        smallest = max(SMALLEST_TEXT, usual * 2 // 3)
+        size = max(smallest, int(min(usual, (bottom - top) / (len(lines) * _LINE) if lines else 0)))
+        while size > smallest and any(text_width(line, size) > right - left for line in lines):
             size -= 1
         for place, line in enumerate(lines):
             free = (right - left) - text_width(line, size)

@@ -89,7 +89,9 @@ def hot_iron() -> NDArray[np.uint8]:
     red = np.minimum(steps * 2, 255)
     green = np.clip((steps - 128) * 2, 0, 255)
     blue = np.clip((steps - 192) * 4, 0, 255)
-    return np.stack([red, green, blue], axis=1).astype(np.uint8)
+    made = np.stack([red, green, blue], axis=1).astype(np.uint8)
+    made[-1] = 255
+    return made
 
 
 def as_rgb(array: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -66,11 +66,6 @@ def read_contours(attributes: Attributes) -> Iterator[Contour]:
             yield Contour(place, colour, kind, points, images)
 
 
-def is_on(contour: Contour, placed: Placed) -> bool:
-    """Whether a contour without images that are known is within half a slice of a frame, a part of it at least."""
-    return bool((_gaps(contour, placed) <= placed.thickness / 2 + 1e-3).any())
-
-
 def show_contours(ground: Ground, contours: Sequence[Contour], request: RenderRequest) -> RenderedImage:
     """The ground, which must have a place in the patient, with contours in the colours of their regions."""
     canvas, layout = ground.canvas(request)
@@ -93,7 +88,7 @@ def _outline(canvas: Canvas, layout: Layout, placed: Placed, contour: Contour) -
     if contour.kind in CLOSED:
         canvas.line(np.concatenate([points, points[:1]]), contour.colour, width)
         return
-    near = _gaps(contour, placed) <= placed.thickness / 2 + 1e-3
+    near = _gaps(contour, placed) <= placed.half
     if contour.kind == "POINT" or len(points) == 1:
         for point in points:
             _cross(canvas, point, contour.colour, width)

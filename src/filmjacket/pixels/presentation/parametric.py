@@ -49,10 +49,7 @@ def show_map(ground: Ground, frame: Frame, placed: Placed | None, request: Rende
     colours = hot_iron() if palette is None else palette_colours(palette)
     fitted, covered = ground.fitted(np.where(valid, share, 0.0), placed, smooth=True)
     there, _ = ground.fitted(valid.astype(np.float64), placed, smooth=True)
-    if ground.frame is None:
-        weight = np.ones(ground.size)
-    else:
-        weight = OPACITY * np.clip(fitted * _RISE, 0.0, 1.0)
+    weight = np.ones(ground.size) if ground.frame is None else OPACITY * np.clip(fitted * _RISE, 0.0, 1.0)
     weight = np.where(covered, weight * there, 0.0)
     shade = layout.show(colours[np.rint(np.clip(fitted, 0.0, 1.0) * 255.0).astype(np.intp)])
     canvas.blend(shade, layout.show(np.rint(weight * 255.0).astype(np.uint8)))

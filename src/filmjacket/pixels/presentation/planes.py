@@ -46,6 +46,11 @@ class Placed:
         return np.cross(self.row, self.column)
 
     @property
+    def half(self) -> float:
+        """Half a slice in millimetres, and a little: what is within it is in the frame."""
+        return self.thickness / 2 + _NEAR
+
+    @property
     def depth(self) -> float:
         """Place along the normal."""
         return float(self.position @ self.normal)
@@ -88,18 +93,43 @@ def parallel(one: Placed, other: Placed) -> bool:
     return related and abs(float(one.normal @ other.normal)) > _PARALLEL
 
 
-def distance(one: Placed, other: Placed) -> float:
-    """Millimetres between two parallel frames."""
-    return abs(float((one.position - other.position) @ other.normal))
+@dataclass(frozen=True, slots=True, eq=False)
+class Slices:
+    """Frames to look a place up in, all at once: there may be hundreds of them, and thousands of contours."""
 
+    frames: tuple[Placed, ...]
+    normals: NDArray[np.float64]
+    depths: NDArray[np.float64]
+    halves: NDArray[np.float64]
 
-def nearest(frame: Placed, others: Iterable[Placed]) -> Placed | None:
-    """The nearest parallel frame that is not further away than half a slice."""
-    found = [(distance(frame, other), other) for other in others if parallel(frame, other)]
-    if not found:
+    @classmethod
+    def of(cls, frames: Iterable[Placed]) -> Slices:
+        """Slices of frames."""
+        held = tuple(frames)
+        normals = np.array([frame.normal for frame in held], np.float64).reshape(-1, 3)
+        depths = np.array([frame.depth for frame in held], np.float64)
+        return cls(held, normals, depths, np.array([frame.half for frame in held], np.float64))
+
+    def nearest(self, frame: Placed) -> Placed | None:
+        """The nearest frame that looks the same way or the opposite one and is not further away than half a slice."""
+        if not self.frames:
+            return None
+        gaps = np.abs(self.normals @ frame.position - self.depths)
+        near = gaps <= np.maximum(self.halves, frame.half)
+        near &= np.abs(self.normals @ frame.normal) > _PARALLEL
+        order: list[int] = np.argsort(gaps, kind="stable").tolist()
+        for place in order:
+            if near[place] and parallel(frame, self.frames[place]):
+                return self.frames[place]
         return None
-    gap, other = min(found, key=lambda pair: pair[0])
-    return other if gap <= max(frame.thickness, other.thickness) / 2 + _NEAR else None
+
+    def through(self, points: NDArray[np.float64]) -> list[Placed]:
+        """The frames that one of the points is in, within half a slice."""
+        if not self.frames:
+            return []
+        inside = (np.abs(points @ self.normals.T - self.depths) <= self.halves).any(axis=0)
+        places: list[int] = np.flatnonzero(inside).tolist()
+        return [self.frames[place] for place in places]
 
 
 def resampled(

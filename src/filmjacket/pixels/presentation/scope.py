@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _REFERENCED_IMAGES: Final = "00081140"
 _REFERENCED_UID: Final = "00081155"
 _REFERENCED_FRAMES: Final = "00081160"
+_LARGEST: Final = 1e30
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,10 @@ def item_for(attributes: Attributes, sequence: str, uid: str, frame: int) -> Att
 
 
 def numbers_of(attributes: Attributes, tag: str) -> list[float]:
-    """All values as numbers; [] if one of them is none."""
+    """All values as numbers; [] if one of them is none, or so large that nothing could be computed with it."""
     values: list[Any] = get_values(attributes, tag)
     try:
-        return [float(value) for value in values]
+        numbers = [float(value) for value in values]
     except (TypeError, ValueError):
         return []
+    return numbers if all(abs(number) <= _LARGEST for number in numbers) else []

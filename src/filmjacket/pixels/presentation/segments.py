@@ -49,7 +49,8 @@ class SegmentFrame:
 def show_segments(ground: Ground, frames: Sequence[SegmentFrame], request: RenderRequest) -> RenderedImage:
     """The ground with the segments of all these frames, filled lightly and with an outline."""
     canvas, layout = ground.canvas(request)
-    for segment in frames:
+    # The largest first, so that none is hidden below another.
+    for segment in sorted(frames, key=lambda segment: -np.count_nonzero(segment.frame.array(0))):
         for weight, colour in _segments(segment.frame):
             fitted, covered = ground.fitted(weight, segment.placed, smooth=weight.dtype.kind == "f")
             shown = np.where(covered, np.rint(np.asarray(fitted, np.float64) * 255.0), 0).astype(np.uint8)
@@ -106,7 +107,8 @@ def _labels(
     """Segments of a label map: each value is one, 0 and padding are none (PS3.3 C.8.20.2)."""
     colour_of = _palette_colour(frame)
     low, high = frame.description.padding or (0, 0)
-    for value in np.unique(array)[:_MAX_LABELS].tolist():
+    values, counts = np.unique(array, return_counts=True)
+    for value in values[np.argsort(-counts, kind="stable")][:_MAX_LABELS].tolist():
         if value == 0 or low <= value <= high:
             continue
         yield array == value, colour_of(value) or colours.get(value) or DISTINCT[(value - 1) % len(DISTINCT)]

@@ -65,16 +65,16 @@ def hidden(state: State, rows: int, columns: int, aspect: float) -> NDArray[np.b
 
 def _inside(vertices: NDArray[np.float64], row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Pixels whose centre is inside of a polygon or on its edge; by the number of edges that are crossed."""
-    inside = np.zeros(row.shape, np.bool_)
+    inside, edges = np.zeros(row.shape, np.bool_), np.zeros(row.shape, np.bool_)
     for (y0, x0), (y1, x1) in zip(vertices, np.roll(vertices, -1, axis=0), strict=True):
         if y0 != y1:
             crosses = (row >= y0) != (row >= y1)
             inside ^= crosses & (column <= x0 + (row - y0) * (x1 - x0) / (y1 - y0))
         on_edge = np.abs((column - x0) * (y1 - y0) - (row - y0) * (x1 - x0)) < 1e-6
-        inside |= (
+        edges |= (
             on_edge & (row >= min(y0, y1)) & (row <= max(y0, y1)) & (column >= min(x0, x1)) & (column <= max(x0, x1))
         )
-    return inside
+    return inside | edges
 
 
 def shutter_group(attributes: Attributes) -> str | None:

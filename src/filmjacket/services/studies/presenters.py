@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from filmjacket.archive.records import StoredInstance
     from filmjacket.pixels.presentation.contours import Contour
     from filmjacket.pixels.presentation.overlaid import Ground
-    from filmjacket.pixels.presentation.planes import Placed
+    from filmjacket.pixels.presentation.planes import Placed, Slices
     from filmjacket.pixels.presentation.scope import Source, State
     from filmjacket.pixels.render import RenderedImage
     from filmjacket.services.studies.studio import Opened, Presenter, Studio
@@ -154,10 +154,10 @@ def _size_of_state(studio: Studio, state: State, frame: _Shown, request: RenderR
 
 def _match(frame: _Shown, place: int, shown: Sequence[_Shown], over: Sequence[_Shown]) -> _Shown | None:
     """The superimposed frame at the place of an underlying one: by geometry, else by order if there are as many."""
-    from filmjacket.pixels.presentation.planes import nearest  # noqa: PLC0415 - see above
+    from filmjacket.pixels.presentation.planes import Slices  # noqa: PLC0415 - see above
 
     if frame.placed is not None and any(other.placed is not None for other in over):
-        found = nearest(frame.placed, [other.placed for other in over if other.placed is not None])
+        found = Slices.of(other.placed for other in over if other.placed is not None).nearest(frame.placed)
         return next((other for other in over if found is not None and other.placed is found), None)
     return over[place] if len(over) == len(shown) else over[0] if len(over) == 1 else None
 
@@ -205,15 +205,17 @@ class _Overlay:
     instance: StoredInstance
     opened: Opened
     images: dict[str, Referenced]
-    every: tuple[Placed, ...]
+    every: Slices
 
     @classmethod
     def of(cls, studio: Studio, instance: StoredInstance) -> _Overlay:
+        from filmjacket.pixels.presentation.planes import Slices  # noqa: PLC0415 - see above
+
         opened = studio.open(instance)
         references = references_of_derived(opened.source.attributes)
         images = place_images(studio, find_images(studio, instance.study_uid, references))
-        every = tuple(placed for image in images.values() for placed in image.placed.values())
-        return cls(studio, instance, opened, images, every)
+        every = (placed for image in images.values() for placed in image.placed.values())
+        return cls(studio, instance, opened, images, Slices.of(every))
 
     @property
     def frames(self) -> int:
@@ -229,7 +231,7 @@ class _Overlay:
     def ground(self, number: int) -> _Shown | None:
         """The frame of an image that a frame lies over: the one that it names, else the one at its place."""
         from filmjacket.pixels.functional_groups import attributes_of_frame  # noqa: PLC0415 - see above
-        from filmjacket.pixels.presentation.planes import nearest  # noqa: PLC0415
+        from filmjacket.pixels.presentation.planes import Slices  # noqa: PLC0415
 
         shown = attributes_of_frame(self.opened.source.attributes, number)
         place = self.placed(number)
@@ -239,14 +241,14 @@ class _Overlay:
             candidates = [
                 placed for image, frames in named for key, placed in image.placed.items() if not frames or key in frames
             ]
-            found = None if place is None else nearest(place, candidates)
+            found = None if place is None else Slices.of(candidates).nearest(place)
             if found is not None:
                 return self._shown(found)
         if named:
             image, frames = named[0]
             key = min(max((frames or (1,))[0], 1), image.frames)
             return _Shown(image.instance, key, image.frames, image.placed.get(key))
-        found = None if place is None else nearest(place, self.every)
+        found = None if place is None else self.every.nearest(place)
         return None if found is None else self._shown(found)
 
     def size(self, ground: _Shown | None, request: RenderRequest) -> tuple[int, int]:
@@ -340,10 +342,10 @@ def present_structures(studio: Studio, instance: StoredInstance, request: Render
 
 def _contoured(contours: Iterable[Contour], images: dict[str, Referenced]) -> list[tuple[_Shown, list[Contour]]]:
     """Frames with their contours, in order of place."""
-    from filmjacket.pixels.presentation.contours import is_on  # noqa: PLC0415 - see above
+    from filmjacket.pixels.presentation.planes import Slices  # noqa: PLC0415 - see above
 
     groups: dict[tuple[str, int], list[Contour]] = {}
-    every = [placed for image in images.values() for placed in image.placed.values()]
+    every = Slices.of(placed for image in images.values() for placed in image.placed.values())
     for contour in contours:
         named = [
             placed
@@ -352,9 +354,8 @@ def _contoured(contours: Iterable[Contour], images: dict[str, Referenced]) -> li
             for key, placed in images[uid].placed.items()
             if not frames or key in frames
         ]
-        near = [placed for placed in named if len(named) == 1 or is_on(contour, placed)]
-        if not near and not contour.images:
-            near = [placed for placed in every if is_on(contour, placed)]
+        slices = Slices.of(named) if contour.images else every
+        near = named if len(named) == 1 else slices.through(contour.points)
         for placed in near:
             groups.setdefault((placed.uid, placed.frame), []).append(contour)
     shown = [

@@ -1,6 +1,7 @@
 """Rendered studies, series, instances and frames (PS3.18 10.4.1.1.3), also called WADO-RS rendered.
 
-What a SOP class looks like: its frames, unless `PRESENTERS` has an entry for it. Documents are `documents`' part.
+What a SOP class looks like: its frames, unless `PRESENTERS` has an entry for it. Documents and waveforms are
+`rendered_documents`' part.
 Each picture is made when its turn comes, kept within a bound, and made once however many ask for it.
 """
 
@@ -12,11 +13,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from filmjacket import __version__
-from filmjacket.dicom.sop_classes import is_text
-from filmjacket.errors import BadRequest, FilmjacketError, NotAcceptable, NotFound
+from filmjacket.errors import BadRequest, DicomError, FilmjacketError, NotAcceptable, NotFound
+from filmjacket.services.studies.documents import is_document
 from filmjacket.services.studies.download import Download, Part, single_part, streamed_multi_part
 from filmjacket.services.studies.missing import missing_resource
 from filmjacket.services.studies.presenters import FRAME_PRESENTERS, PRESENTERS
+from filmjacket.services.studies.rendered_documents import (
+    CODABLE,
+    check_document,
+    document_part,
+    document_tag,
+    types_of_document,
+)
 from filmjacket.services.studies.rendered_video import (
     frame_of_video,
     video_part,
@@ -25,6 +33,7 @@ from filmjacket.services.studies.rendered_video import (
 )
 from filmjacket.services.studies.studio import Pictures, is_video, pictures_of_frames
 from filmjacket.web import status
+from filmjacket.web.charset_choice import NO_WISHES, choose_charset
 from filmjacket.web.conditional import etag
 from filmjacket.web.negotiate_rendered import (
     GIF,
@@ -42,14 +51,11 @@ if TYPE_CHECKING:
     from filmjacket.archive.records import StoredInstance
     from filmjacket.services.studies.studio import Picture, Studio
     from filmjacket.web.accept import Preferences
+    from filmjacket.web.charset_choice import CharsetWishes
     from filmjacket.web.refs import ResourceRef
     from filmjacket.web.rendering import RenderRequest
 
     Has = Callable[[str], bool]
-    DocumentRenderer = Callable[[Studio, StoredInstance, Preferences, RenderedPlan, str], Part]
-
-DOCUMENTS: Final[dict[str, DocumentRenderer]] = {}
-"""How documents are rendered, under the key `""` for all SOP classes of the Text category."""
 
 KEPT_ANIMATION: Final = 8 << 20
 """Pixels of an animation that is made as a whole and kept; a longer one is sent while it is made."""
@@ -68,6 +74,7 @@ class Rendering:
     preferences: Preferences
     request: RenderRequest = PLAIN
     has: Has = lambda _tag: False
+    charsets: CharsetWishes = NO_WISHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +128,7 @@ def category_of(instance: StoredInstance) -> Category:
         return Category.VIDEO
     if instance.layout.pixel is not None:
         return Category.MULTI_FRAME if instance.layout.pixel.frames > 1 else Category.SINGLE_FRAME
-    return Category.TEXT if is_text(instance.sop_class_uid) else Category.OTHER
+    return Category.TEXT if is_document(instance.sop_class_uid) else Category.OTHER
 
 
 def _frames(rendering: Rendering, instance: StoredInstance, numbers: Sequence[int]) -> Download:
@@ -192,14 +199,19 @@ def _chosen(rendering: Rendering, instances: Sequence[StoredInstance]) -> tuple[
     refusal: NotAcceptable | None = None
     for instance, category, pictures in categories:
         try:
-            if category is Category.TEXT and not DOCUMENTS:
-                category = Category.OTHER  # noqa: PLW2901 - as long as nobody renders documents
             videos = _video_types(rendering, instance, category)
+            documents = types_of_document(rendering.studio, instance) if category is Category.TEXT else ()
             together = alone and (pictures is None or pictures.uniform or pictures.count == 1)
-            plan = choose_rendered(rendering.preferences, category, alone=together, video=videos)
+            plan = choose_rendered(rendering.preferences, category, alone=together, video=videos, documents=documents)
+            if category is Category.TEXT:
+                _check_document(rendering, instance, plan, alone=len(instances) == 1)
             items.append(_Item(instance, category, plan, pictures))
         except NotAcceptable as error:
             refusal = error if refusal is None or category is not Category.OTHER else refusal
+        except DicomError as error:
+            if len(instances) == 1:
+                raise
+            refusal = refusal or NotAcceptable(error.message, section=error.section, offender=error.offender)
     if refusal is not None and not items:
         raise refusal
     return items, len(instances) - len(items)
@@ -209,7 +221,9 @@ def _shown(rendering: Rendering, instance: StoredInstance, *, alone: bool) -> tu
     """What an instance looks like. One of several whose images are missing, for example, is left out."""
     presenter = PRESENTERS.get(instance.sop_class_uid)
     if presenter is None:
-        return category_of(instance), None
+        category = category_of(instance)
+        shown = category is not Category.TEXT or types_of_document(rendering.studio, instance)
+        return category if shown else Category.OTHER, None
     # A window is an error where the target is a presentation state; in a study it is meant for the images.
     request = rendering.request if alone else replace(rendering.request, window=None, viewport=None)
     try:
@@ -220,6 +234,15 @@ def _shown(rendering: Rendering, instance: StoredInstance, *, alone: bool) -> tu
         return Category.OTHER, None
     several = pictures.count > 1 and pictures.uniform
     return Category.MULTI_FRAME if several else Category.SINGLE_FRAME, pictures
+
+
+def _check_document(rendering: Rendering, instance: StoredInstance, plan: RenderedPlan, *, alone: bool) -> None:
+    """Whether a document can be had in a character set that is wanted, and made; it is left out of several if not."""
+    named = rendering.preferences.charsets_of(plan.media_type, multipart=plan.multipart)
+    if plan.media_type.startswith("text/"):
+        choose_charset(named, rendering.charsets, only_utf_8=True)
+    if not alone:
+        check_document(rendering.studio, instance, plan.media_type, rendering.base_url)
 
 
 def _made_of(item: _Item) -> str:
@@ -247,10 +270,21 @@ def _single(rendering: Rendering, item: _Item) -> Download:
         if item.pictures is not None:
             picture = replace(picture, location=_location(rendering, item.instance))
         return _alone(rendering, picture, item.plan.media_type)
+    if item.category is Category.TEXT:
+        return _document(rendering, item.instance, item.plan.media_type)
     part = next(iter(_parts(rendering, item)))
     if part.etag is not None and rendering.has(part.etag):
         return Download(part.content_type, None, iter(()), location=part.location, etag=part.etag)
     return single_part(part)
+
+
+def _document(rendering: Rendering, instance: StoredInstance, media_type: str) -> Download:
+    tag = document_tag(instance, media_type, rendering.base_url)
+    if rendering.has(tag):
+        location = _location(rendering, instance)
+        return Download(media_type, None, iter(()), location=location, etag=tag, codable=media_type in CODABLE)
+    part = document_part(rendering.studio, instance, media_type, rendering.base_url)
+    return replace(single_part(part), codable=media_type in CODABLE)
 
 
 def _alone(rendering: Rendering, picture: Picture, media_type: str) -> Download:
@@ -277,7 +311,7 @@ def _parts(rendering: Rendering, item: _Item) -> Iterator[Part]:
     """The parts of an instance: its only picture, each of its frames, an animation, a video, a document."""
     instance, plan = item.instance, item.plan
     if item.category is Category.TEXT:
-        yield DOCUMENTS[""](rendering.studio, instance, rendering.preferences, plan, rendering.base_url)
+        yield document_part(rendering.studio, instance, plan.media_type, rendering.base_url)
     elif item.category is Category.VIDEO:
         yield video_part(rendering.studio, instance, plan.media_type, rendering.request, rendering.base_url)
     elif item.category is Category.SINGLE_FRAME or plan.per_frame:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, cast
 import orjson
 
 from filmjacket.dicom import transfer_syntaxes
+from filmjacket.dicom.codestreams import describe_stream
 from filmjacket.dicom.rewrite import Change, changed_file
 from filmjacket.dicom.transfer_syntaxes import (
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
@@ -229,7 +230,7 @@ class _TranscodedFile:
             description,
             self.transfer_syntax,
             ratio=native_bytes / len(first),
-            stored_ratio=native_bytes * description.frames / max(pixel.length, 1),
+            stored_ratio=native_bytes * description.frames / pixel.length if self._is_stored_lossy() else None,
         )
         for value in self.instance.layout.bulk:
             # An icon that is compressed as the image was has no form in the new syntax; it is Type 3 everywhere.
@@ -245,6 +246,14 @@ class _TranscodedFile:
             is_last=not self.instance.layout.deflated and end >= self.instance.blob.size,
         )
         yield from changed_file(stored, change)
+
+    def _is_stored_lossy(self) -> bool:
+        """Whether the stored stream lost something, whatever the data set says."""
+        from filmjacket.pixels.transcoded_attributes import LOSSY_METHODS  # noqa: PLC0415 - see above
+
+        if self.instance.transfer_syntax not in LOSSY_METHODS:
+            return False
+        return describe_stream(self.transcoder.source(self.instance).frame_stream(1)).lossy
 
     def _pixels(self, tag: str, frames: Iterator[bytes], description: PixelDescription) -> Iterator[bytes]:
         if self.transfer_syntax not in _NATIVE:

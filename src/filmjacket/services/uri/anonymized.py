@@ -15,6 +15,7 @@ from filmjacket.deid.codestreams import without_comments
 from filmjacket.deid.data_set import deidentify, is_deidentified
 from filmjacket.deid.refusals import check_deidentifiable
 from filmjacket.dicom import transfer_syntaxes
+from filmjacket.dicom.codestreams import describe_stream
 from filmjacket.dicom.pixel_layout import PIXEL_TAGS
 from filmjacket.dicom.writer import BulkStream, EncapsulatedFrames, write_file
 from filmjacket.errors import DicomError, NotAcceptable, NotFound
@@ -87,7 +88,7 @@ def _transcoded(
 ) -> tuple[Attributes, BulkContent]:
     """The data set and the pixels in another transfer syntax; one content for one writing of the file."""
     from filmjacket.pixels.forms import sent_frame_bits  # noqa: PLC0415 - codecs are loaded by those who need them
-    from filmjacket.pixels.transcoded_attributes import changed_attributes  # noqa: PLC0415
+    from filmjacket.pixels.transcoded_attributes import LOSSY_METHODS, changed_attributes  # noqa: PLC0415
 
     pixel = instance.layout.pixel
     description = transcoder.source(instance).description
@@ -95,7 +96,9 @@ def _transcoded(
     frames = transcoder.frames(instance, numbers, syntax)
     first = frames.take(1)
     bits = sent_frame_bits(description)
-    stored_ratio = bits / 8 * description.frames / max(1, pixel.length if pixel else 1)
+    stored_ratio = None
+    if instance.transfer_syntax in LOSSY_METHODS and describe_stream(transcoder.source(instance).frame_stream(1)).lossy:
+        stored_ratio = bits / 8 * description.frames / max(1, pixel.length if pixel else 1)
     changes = changed_attributes(
         attributes, description, syntax, ratio=bits / 8 / len(first), stored_ratio=stored_ratio
     )

@@ -20,6 +20,7 @@ from filmjacket.services.studies.studio import Picture, pictures_of_frames
 from filmjacket.services.uri.anonymized import anonymized_instance, attributes_of, bulk_bytes, says_deidentified
 from filmjacket.web import status
 from filmjacket.web.accept import MediaRange, Preferences
+from filmjacket.web.charset_choice import choose_charset
 from filmjacket.web.conditional import etag
 from filmjacket.web.media_types import DICOM
 from filmjacket.web.negotiate_rendered import GIF, STILL, Category
@@ -97,6 +98,7 @@ def _instance(retrieval: UriRetrieval, instance: StoredInstance) -> Download:
 def _document(retrieval: UriRetrieval, instance: StoredInstance, media_type: str) -> Download:
     """A report, a document or a plot. The parameters of pictures mean nothing here (9.5.1.2)."""
     studio, base_url, ref = retrieval.studio, retrieval.base_url, retrieval.request.ref
+    choose_charset((), retrieval.request.charsets, only_utf_8=True)
     tag = etag(instance.blob.sha256, media_type, hashlib.sha256(f"{__version__} {base_url}".encode()).hexdigest()[:16])
     location = resource_url(base_url, ref)
     if retrieval.has(tag):
