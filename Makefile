@@ -10,7 +10,7 @@ NEWEST := $(shell for v in 3.14 3.13 3.12; do for p in python$$v $(HOME)/.pyenv/
 	"$$p" -c 'import ensurepip' >/dev/null 2>&1 && { echo "$$p"; exit; }; done; done)
 FUZZ_SECONDS ?= 60
 
-.PHONY: help demo test check unit conformance newest fuzz bench docs format clean
+.PHONY: help demo test check unit conformance newest fuzz bench docs gallery format clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -61,6 +61,9 @@ bench: $(STAMP) ## header and transfer figures (docs/explanation/performance.md)
 docs: $(STAMP) ## generated reference pages, then the site
 	$(BIN)/python docs/generate.py
 	$(BIN)/zensical build --clean
+
+gallery: $(STAMP) ## docs/images/gallery.jpg: what public files look like (docs/explanation/gallery.md)
+	$(BIN)/python docs/gallery.py
 
 format: $(STAMP) ## rewrite sources in the house style
 	$(BIN)/ruff format src tests perf fuzz

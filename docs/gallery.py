@@ -44,7 +44,7 @@ DICOM = 'multipart/related; type="application/dicom"; transfer-syntax='
 class Tile:
     """A picture: what it shows in two lines, the file, and what is asked for below the instance.
 
-    `syntax` is a transfer syntax that the server transcodes the file to first.
+    `syntax` is a transfer syntax that the server transcodes the file to first; `part` what is shown of the height.
     """
 
     title: str
@@ -53,6 +53,7 @@ class Tile:
     below: str = "/rendered"
     accept: str = "image/png"
     syntax: str = ""
+    part: tuple[float, float] = (0, 1)
 
 
 def modalities() -> list[Tile]:
@@ -93,7 +94,6 @@ def syntaxes() -> list[Tile]:
         ("Explicit VR BE", "MR_small_bigendian"),
         ("Deflated", "image_dfl"),
         ("RLE", "OBXXXX1A_rle"),
-        ("RLE, 32 bits", "SC_rgb_rle_32bit"),
         ("JPEG baseline", "SC_rgb_jpeg_dcmtk"),
         ("JPEG, RGB inside", "SC_jpeg_no_color_transform"),
         ("JPEG, 4:2:2", "SC_rgb_dcmtk_+eb+cy+s2"),
@@ -119,14 +119,14 @@ def syntaxes() -> list[Tile]:
     root = "1.2.840.10008.1.2."
     return [
         *(Tile(title, name, f"{name}.dcm", "/rendered") for title, name in stored),
-        *(Tile(title, f"…{uid}, by server", "US1_UNCR.dcm", syntax=root + uid) for title, uid in made),
+        *(Tile(title, f"…{uid}, by server", "color-pl.dcm", syntax=root + uid) for title, uid in made),
         Tile("JPEG XL from JPEG", "…4.111, by server", "SC_rgb_jpeg_dcmtk.dcm", syntax=root + "4.111"),
     ]
 
 
 def parameters() -> list[Tile]:
     """Windows, viewports, annotation, quality, colours, media types."""
-    ct, colour = "693_UNCR.dcm", "US1_UNCR.dcm"
+    ct, colour = "693_UNCR.dcm", "color-pl.dcm"
     queries = [
         ("default window", ct, ""),
         ("soft tissue", ct, "window=40,400,linear"),
@@ -165,19 +165,21 @@ def others() -> list[Tile]:
         ("ECG", "waveform_ecg"),
         ("RT plan", "rtplan"),
     ]
+    wide = "window=300,1600,linear"
     volume = [
-        ("MPR axial", "renderedmpr?orientation=f"),
-        ("MPR coronal", "renderedmpr?orientation=a"),
-        ("MPR sagittal", "renderedmpr?orientation=l"),
-        ("MPR slab 20 mm", "renderedmpr?orientation=a&mprslab=20&renderingmethod=maximum_ip"),
-        ("maximum projection", "rendered3d?orientation=a&renderingmethod=maximum_ip"),
-        ("average projection", "rendered3d?orientation=l&renderingmethod=average_ip"),
+        ("MPR axial", f"renderedmpr?orientation=f&{wide}"),
+        ("MPR coronal", f"renderedmpr?orientation=a&{wide}"),
+        ("MPR sagittal", f"renderedmpr?orientation=l&{wide}"),
+        ("MPR oblique", f"renderedmpr?viewpointposition=200,-200,100&viewpointlookat=0,0,0&viewpointup=0,0,1&{wide}"),
+        ("slab of 40 mm", f"renderedmpr?orientation=a&mprslab=40&renderingmethod=average_ip&{wide}"),
+        ("maximum projection", "rendered3d?orientation=l&renderingmethod=maximum_ip&window=500,1400,linear"),
+        ("average projection", "rendered3d?orientation=l&renderingmethod=average_ip&window=-500,1200,linear"),
         ("volume rendering", "rendered3d?orientation=a&renderingmethod=volume_rendered"),
         ("volume rendering", "rendered3d?orientation=r&renderingmethod=volume_rendered"),
     ]
     return [
         *(Tile("thumbnail", f"{title}: {name}", f"{name}.dcm", small) for title, name in thumbnails),
-        Tile("12-lead ECG", "waveform_ecg", "waveform_ecg.dcm"),
+        Tile("12-lead ECG", "waveform_ecg", "waveform_ecg.dcm", part=(0.175, 0.62)),
         Tile("SR as text/plain", "test-SR", "test-SR.dcm", accept="text/plain"),
         Tile("SR as text/plain", "reportsi", "reportsi.dcm", accept="text/plain"),
         *(Tile(title, "a head made for tests", "", f"/{query}") for title, query in volume),
@@ -221,7 +223,9 @@ def picture_of(shelf: Shelf, tile: Tile, head_series: str) -> Image.Image:
         response = stored.get(tile.below, tile.accept)
     if response.status_code != 200:
         raise SystemExit(f"{tile}: {response.status_code} {response.text}")
-    return text_picture(response.text) if tile.accept == "text/plain" else decoded(response.content)
+    made = text_picture(response.text) if tile.accept == "text/plain" else decoded(response.content)
+    top, bottom = (round(made.height * share) for share in tile.part)
+    return made.crop((0, top, made.width, bottom))
 
 
 def file_of(name: str) -> bytes:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import base64
+import io
 from typing import TYPE_CHECKING, Any
+
+import pydicom
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,3 +141,20 @@ def channel(source: str, unit: str = "uV", sensitivity: str = "1", **values: Any
         "003A0211": sequence(code(unit, unit, "UCUM")),
     }
     return made | {tag.removeprefix("tag_"): value for tag, value in values.items()}
+
+
+def file_of(attributes: dict[str, Any], **changes: object) -> bytes:
+    """Attributes as a file of a new study, unless `changes` say which."""
+    dataset = pydicom.Dataset.from_json(attributes)
+    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
+        setattr(dataset, keyword, generate_uid())
+    for keyword, value in changes.items():
+        setattr(dataset, keyword, value)
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    out = io.BytesIO()
+    dataset.save_as(out, enforce_file_format=True)
+    return out.getvalue()

@@ -57,7 +57,7 @@ class NotAcceptable(FilmjacketError):
 
 
 class UnreadablePixels(NotAcceptable):
-    """406: the stored pixel data are malformed, so that no other form of them can be made; the stored form can be had."""
+    """406: the stored pixel data are malformed: no other form of them can be made, the stored one can be had."""
 
     reason_code = "unreadable-pixel-data"
 

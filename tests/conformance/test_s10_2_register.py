@@ -12,7 +12,7 @@ import io
 import re
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pydicom
@@ -22,6 +22,8 @@ from pydicom.filewriter import write_dataset
 from pydicom.uid import generate_uid
 from starlette.testclient import TestClient
 from tests import part10, samples
+from tests.sr_documents import ROOT as ROOT_OF_CLASSES
+from tests.sr_documents import channel, encapsulated, file_of, waveform
 from tests.volumes import Grid, enhanced
 
 import filmjacket
@@ -37,6 +39,7 @@ from filmjacket.settings import Settings
 from filmjacket.web import metadata_query, negotiate, query
 from filmjacket.web.media_types import MULTIPART_RELATED, written
 from filmjacket.web.negotiate import NEVER_SENT
+from filmjacket.web.negotiate_rendered import MODELS
 from filmjacket.web.offers import Offer
 
 if TYPE_CHECKING:
@@ -83,13 +86,13 @@ def test_every_table_of_offers_is_declared() -> None:
 
 def test_every_search_parameter_is_declared() -> None:
     declared = {row.name for row in OPERATIONS["search-studies"][1].parameters}
-    assert declared == {*query._CONTROLS, ACCEPT.name, ATTRIBUTE.name}
+    assert declared == {*query._CONTROLS, ACCEPT.name, ATTRIBUTE.name, CHARSET.name}
 
 
 def test_every_metadata_parameter_is_declared() -> None:
     names = set(re.findall(r'name == b"(\w+)"', inspect.getsource(metadata_query)))
     declared = {row.name for row in OPERATIONS["study-metadata"][1].parameters}
-    assert declared == {*names, ACCEPT.name}
+    assert declared == {*names, ACCEPT.name, CHARSET.name}
 
 
 READERS_OF_QUERIES = {
@@ -98,6 +101,8 @@ READERS_OF_QUERIES = {
     ("http/studies.py", "parse_search"),
     ("http/studies.py", "parse_charset_wishes"),
     ("http/studies.py", "parse_metadata_query"),
+    ("http/rendered.py", "parse_rendering"),
+    ("http/rendered.py", "parse_charset_wishes"),
     ("http/volumes.py", "parse_volume_request"),
     ("http/removal.py", ""),  # refuses any
     ("http/capabilities.py", ""),  # hands over to the URI service
@@ -154,6 +159,16 @@ def test_every_switch_is_a_setting() -> None:
 # A server with one instance of each kind ----------------------------------------------------------------------
 
 
+DOCUMENTS = ("report", "image/svg+xml", *MODELS)
+"""Stored instances that are no images, by the type that only they can be had in."""
+
+
+def document_of_pressure() -> dict[str, Any]:
+    """A waveform."""
+    samples_of_one = np.arange(100, dtype="<i2")[:, None]
+    return waveform(samples_of_one, [channel("Pressure", "mm[Hg]")], sop_class=ROOT_OF_CLASSES + "9.2.1")
+
+
 class Stored:
     """Paths of what the server holds: native, and encapsulated in every transfer syntax that can be."""
 
@@ -164,7 +179,7 @@ class Stored:
         for syntax in ("", *syntaxes):
             self._store(syntax)
         self._store_picture()
-        self._store_report()
+        self._store_documents()
         self._store_volume()
 
     def _store(self, syntax: str) -> None:
@@ -198,13 +213,18 @@ class Stored:
         names = ("study", "series", "instance")
         self.uids["volume"] = dict(zip(names, samples.uids(file), strict=True)) | {"frames": "1,2"}
 
-    def _store_report(self) -> None:
-        """A structured report in a study of its own."""
+    def _store_documents(self) -> None:
+        """A structured report, a waveform and a model of each kind, each in a study of its own."""
         uids = {"StudyInstanceUID": generate_uid(), "SeriesInstanceUID": generate_uid()}
-        file = samples.variant("reportsi.dcm", SOPInstanceUID=generate_uid(), **uids)
-        response = self.client.post(f"{BASE}/studies", content=file, headers={"Content-Type": "application/dicom"})
-        assert response.status_code in {200, 202}, response.text
-        self.uids["report"] = dict(zip(("study", "series", "instance"), samples.uids(file), strict=True))
+        files = {
+            "report": samples.variant("reportsi.dcm", SOPInstanceUID=generate_uid(), **uids),
+            "image/svg+xml": file_of(document_of_pressure()),
+            **{kind: file_of(encapsulated(str(suffix), b"model")) for suffix, kind in enumerate(MODELS, 3)},
+        }
+        for kind, file in files.items():
+            response = self.client.post(f"{BASE}/studies", content=file, headers={"Content-Type": "application/dicom"})
+            assert response.status_code in {200, 202}, response.text
+            self.uids[kind] = dict(zip(("study", "series", "instance"), samples.uids(file), strict=True))
 
     def path(self, resource: Resource, syntax: str = "") -> str:
         uids = self.uids[kind_of(resource, syntax)]
@@ -229,7 +249,7 @@ def kind_of(resource: Resource, syntax: str = "") -> str:
     if resource.name == "wado-uri":
         return syntax or "volume"
     if resource.template.endswith(("/rendered", "/thumbnail")):
-        return "picture"
+        return syntax if syntax in DOCUMENTS else "picture"
     return "volume" if resource.template.endswith(("renderedmpr", "rendered3d")) else syntax
 
 
@@ -287,6 +307,8 @@ def source_of(offer: Offer) -> str:
     """Which of the stored instances can be had in an offer."""
     if offer.media_type.startswith("text/") or offer.media_type == "application/pdf":
         return "report"
+    if offer.media_type in DOCUMENTS:
+        return offer.media_type
     if offer.media_type == "application/octet-stream" or offer.transfer_syntax in {None, "*"}:
         return ""
     return offer.transfer_syntax
@@ -297,7 +319,7 @@ REPRESENTATIONS = [
     (name, offer)
     for name in GETS
     for offer in OPERATIONS[name][1].offers
-    if not (source_of(offer) and OPERATIONS[name][1].variables == ("study",))
+    if source_of(offer) in {"", *DOCUMENTS} or OPERATIONS[name][1].variables != ("study",)
 ]
 
 
@@ -313,7 +335,7 @@ def test_every_declared_representation_can_be_had(stored: Stored, name: str, off
         assert sent.startswith(f'{MULTIPART_RELATED}; type="{offer.media_type}"'), sent
         sent = re.search(rb"Content-Type: ([^\r]+)", response.content)[1].decode()
     assert sent.partition(";")[0].lower() == offer.media_type.lower()
-    if source not in {"", "report", *NEVER_SENT}:
+    if source not in {"", *DOCUMENTS, *NEVER_SENT}:
         assert sent == written(offer.media_type, transfer_syntax=source)
 
 

@@ -6,15 +6,14 @@ import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pydicom
 import pytest
 from lxml import etree
 from PIL import Image
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import generate_uid
 from tests.conformance.shelf import ORIGIN, Shelf, open_shelf
 from tests.payloads import multipart_of
 from tests.samples import instance_path, sample, variant
-from tests.sr_documents import ROOT, channel, document, encapsulated, image, text, waveform
+from tests.sr_documents import ROOT, channel, document, encapsulated, file_of, image, text, waveform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,23 +31,6 @@ SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
     with open_shelf(tmp_path_factory.mktemp("documents") / "archive") as opened:
         yield opened
-
-
-def file_of(attributes: dict[str, Any], **changes: object) -> bytes:
-    """Attributes as a file of a new study, unless `changes` say which."""
-    dataset = pydicom.Dataset.from_json(attributes)
-    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
-        setattr(dataset, keyword, generate_uid())
-    for keyword, value in changes.items():
-        setattr(dataset, keyword, value)
-    dataset.SpecificCharacterSet = "ISO_IR 192"
-    dataset.file_meta = pydicom.dataset.FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    out = io.BytesIO()
-    dataset.save_as(out, enforce_file_format=True)
-    return out.getvalue()
 
 
 def body_of(response: Any, media_type: str) -> bytes:

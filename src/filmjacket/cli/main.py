@@ -11,7 +11,18 @@ from typing import Annotated, NoReturn
 import typer
 
 from filmjacket import __version__
-from filmjacket.cli import conformance_statement, demo, exporting, holding, importing, reindexing, removing, serve, show_settings, verifying
+from filmjacket.cli import (
+    conformance_statement,
+    demo,
+    exporting,
+    holding,
+    importing,
+    reindexing,
+    removing,
+    serve,
+    show_settings,
+    verifying,
+)
 from filmjacket.errors import FilmjacketError, OutOfStorage, Unavailable
 
 EXIT_FINDINGS = 1

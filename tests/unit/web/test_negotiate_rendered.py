@@ -54,6 +54,27 @@ def test_what_cannot_be_had(category, alone, accept):
         choose_rendered(parse_accept(accept), category, alone=alone)
 
 
+@pytest.mark.parametrize(
+    ("documents", "accept", "expected"),
+    [
+        (("image/svg+xml", "image/png"), "*/*", RenderedPlan("image/svg+xml", multipart=False)),
+        (("image/svg+xml", "image/png"), "image/png, image/jpeg", RenderedPlan("image/png", multipart=False)),
+        (("application/pdf", "text/html"), "text/*, */*;q=0.1", RenderedPlan("text/html", multipart=False)),
+        (("application/pdf", "text/html"), "*/*", RenderedPlan("application/pdf", multipart=False)),
+        (("model/stl",), "multipart/related", RenderedPlan("model/stl", multipart=True)),
+        (("model/stl",), "model/obj", None),
+        (("image/svg+xml", "image/png"), "image/jpeg, text/html", None),
+    ],
+)
+def test_each_document_has_types_of_its_own(documents, accept, expected):
+    if expected is None:
+        with pytest.raises(NotAcceptable) as caught:
+            choose_rendered(parse_accept(accept), TEXT, alone=True, documents=documents)
+        assert set(documents) <= set(caught.value.accepted)
+    else:
+        assert choose_rendered(parse_accept(accept), TEXT, alone=True, documents=documents) == expected
+
+
 def test_video_types_are_those_that_are_there():
     plan = choose_rendered(parse_accept("video/*"), MULTI, alone=True, video=("video/mp4",))
     assert plan == RenderedPlan("video/mp4", multipart=False)

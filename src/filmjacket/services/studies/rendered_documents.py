@@ -43,7 +43,9 @@ def types_of_document(studio: Studio, instance: StoredInstance) -> tuple[str, ..
 
 def check_document(studio: Studio, instance: StoredInstance, media_type: str, base_url: str) -> None:
     """Raise what making a document would: `NotAcceptable` or `DicomError`."""
-    _rendered(studio, instance, attributes_of(studio, instance), media_type, base_url)
+    attributes = attributes_of(studio, instance)
+    if _stored(studio, instance, attributes, media_type, base_url) is None:
+        _rendered(studio, instance, attributes, media_type, base_url)
 
 
 def document_tag(instance: StoredInstance, media_type: str, base_url: str) -> str:
