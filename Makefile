@@ -10,7 +10,7 @@ NEWEST := $(shell for v in 3.14 3.13 3.12; do for p in python$$v $(HOME)/.pyenv/
 	"$$p" -c 'import ensurepip' >/dev/null 2>&1 && { echo "$$p"; exit; }; done; done)
 FUZZ_SECONDS ?= 60
 
-.PHONY: help demo test check unit conformance newest fuzz bench docs gallery format clean
+.PHONY: help demo test check lint unit conformance newest fuzz bench docs gallery format clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -31,16 +31,22 @@ demo: $(VENV)/.demo ## set up, load sample studies, start the server, print what
 	$(BIN)/filmjacket demo --data demo-data
 
 check: $(STAMP) ## lint, types, import contracts, unit tests: before every commit
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint unit
+
+lint: $(STAMP) ## format, lint, types, import contracts
 	$(BIN)/ruff format --check src tests perf fuzz
 	$(BIN)/ruff check src tests perf fuzz
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -n auto tests/unit tests/property tests/docs
+
+unit: $(STAMP) ## unit tests and what the docs promise
+	$(BIN)/pytest -q -n auto -m "not slow" tests/unit tests/docs
 
 test: check conformance newest fuzz ## everything that CI runs
 
 conformance: $(STAMP) ## tests by section of the standard, differential, interop, guarantees
-	$(BIN)/pytest -q -n auto tests/conformance tests/differential
+	$(BIN)/pytest -q -n auto -m slow tests/unit
+	$(BIN)/pytest -q -n auto tests/property tests/conformance tests/differential
 	$(BIN)/pytest -q tests/interop tests/guarantees
 
 newest: $(STAMP) ## unit and conformance tests on the newest Python that is installed

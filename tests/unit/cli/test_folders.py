@@ -288,6 +288,7 @@ def test_stopping_early_completes_what_has_begun(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_ctrl_c_ends_an_import_in_good_order(tmp_path: Path):
     (tmp_path / "in").mkdir()
     for number, file in enumerate(copies(1500)):

@@ -67,6 +67,7 @@ def test_preparing_creates_the_archive_and_warns_of_a_full_disk(tmp_path: Path, 
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize("server", ["granian", "uvicorn"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_prints_one_line_and_stops_cleanly(tmp_path: Path, server: str, number: signal.Signals):

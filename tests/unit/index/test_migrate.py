@@ -64,6 +64,7 @@ def test_an_up_to_date_index_opens_without_alembic(index: SqlIndex, tmp_path: Pa
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.slow
 def test_processes_that_open_a_new_index_together_all_succeed(tmp_path: Path) -> None:
     code = f"from filmjacket.index import open_index; open_index('sqlite:///{tmp_path / 'new.db'}').check()"
     running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]

@@ -61,6 +61,7 @@ def test_cut_short(media_type: str, cut: int) -> None:
         decode_still_image(whole[:cut], media_type)
 
 
+@pytest.mark.slow
 def test_a_few_bytes_that_announce_gigabytes_are_not_decoded() -> None:
     small = encoded(Image.new("L", (4, 4)), "PNG")
     bomb = small[:16] + (65_535).to_bytes(4, "big") * 2 + small[24:]

@@ -89,6 +89,7 @@ def test_sizes_around_the_limit_of_32_bits(length: int) -> None:
     assert archive.read("after.dcm") == bytes(3)
 
 
+@pytest.mark.slow
 def test_more_entries_than_16_bits_can_count() -> None:
     count = 65_536
     archive = zipfile.ZipFile(written([(Entry(f"{n}.dcm", 1), 1) for n in range(count)]))
