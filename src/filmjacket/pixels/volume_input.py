@@ -130,10 +130,19 @@ def planes_of(
     `numbers` limits it to some frames.
     """
     frames = get_integer(attributes, "00280008") or 1
+    offsets = _numbers(attributes, "3004000C", frames)
     for number in numbers or range(1, frames + 1):
         plane = _plane(attributes_of_frame(attributes, number), sop_uid, series_uid, number)
         if plane is not None:
-            yield plane
+            yield plane if offsets is None else _shifted(plane, offsets[number - 1] - offsets[0])
+
+
+def _shifted(plane: Plane, distance: float) -> Plane:
+    """A plane moved along its normal: Grid Frame Offset Vector of a dose (PS3.3 C.8.8.3.2), first value 0 or not."""
+    (a, b, c), (x, y, z) = plane.row, plane.column
+    normal = (b * z - c * y, c * x - a * z, a * y - b * x)
+    first, second, third = (place + distance * step for place, step in zip(plane.position, normal, strict=True))
+    return replace(plane, position=(first, second, third))
 
 
 def _plane(attributes: Attributes, sop_uid: str, series_uid: str, number: int) -> Plane | None:
@@ -149,7 +158,8 @@ def _plane(attributes: Attributes, sop_uid: str, series_uid: str, number: int) -
     row, column = _unit(directions[:3]), _unit(directions[3:])
     if row is None or column is None or abs(sum(a * b for a, b in zip(row, column, strict=True))) > 0.01:
         return None
-    slope = _numbers(attributes, "00281053", 1)
+    # A dose has its scale in Dose Grid Scaling (PS3.3 C.8.8.3).
+    slope = _numbers(attributes, "00281053", 1) or _numbers(attributes, "3004000E", 1)
     intercept = _numbers(attributes, "00281052", 1)
     return Plane(
         sop_uid,

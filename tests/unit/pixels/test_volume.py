@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from filmjacket.dicom.header import read_header
 from filmjacket.errors import BadRequest, TooLarge
 from filmjacket.pixels.camera import camera_from_points, camera_from_side, view_of
 from filmjacket.pixels.mpr import reformat
@@ -18,6 +19,7 @@ from filmjacket.pixels.volume_grid import never
 from filmjacket.pixels.volume_input import Plane, choose_stack, planes_of
 from filmjacket.pixels.volume_load import check_size, load_volume
 from filmjacket.web.rendering import Viewport
+from tests.samples import sample
 from tests.volumes import Grid, head
 
 
@@ -317,3 +319,15 @@ def test_a_head_has_skin_and_under_it_bone() -> None:
     soft = render_volume(cubes, view, preset_of("CT", (40, 400, "LINEAR"), asked=False))
     bone = render_volume(cubes, view, preset_of("CT", (500, 1500, "LINEAR"), asked=True))
     assert (soft.max(axis=2) > 20).sum() > (bone.max(axis=2) > 20).sum() > 1000
+
+
+def test_frames_of_a_dose_lie_along_its_grid_frame_offset_vector() -> None:
+    attributes = read_header(sample("rtdose.dcm")).attributes
+    planes = list(planes_of(attributes, "1.1", "1.2"))
+    assert [round(entry.position[2] - planes[0].position[2], 6) for entry in planes] == [5.0 * n for n in range(15)]
+    assert {entry.slope for entry in planes} == {1e-06}
+    assert len(choose_stack(planes).planes) == 15
+    # The vector may hold places instead of distances (PS3.3 C.8.8.3.2).
+    absolute = attributes | {"3004000C": {"vr": "DS", "Value": [-761.87 + 5.0 * n for n in range(15)]}}
+    for ours, theirs in zip(planes_of(absolute, "1.1", "1.2"), planes, strict=True):
+        assert ours.position == pytest.approx(theirs.position)

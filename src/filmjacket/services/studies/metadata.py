@@ -36,7 +36,7 @@ XML = "application/dicom+xml"
 
 WHOLE = MetadataQuery()
 
-BATCH = 100
+BATCH = 50
 """Documents that a stalled reader holds; twice as many would be read a tenth faster."""
 
 
