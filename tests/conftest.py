@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 from starlette.testclient import TestClient
 
-from filmjacket.app import Archive, create_app, open_archive
+from filmjacket.app import create_app
+from filmjacket.opening import Archive, open_archive
 from filmjacket.settings import Settings
 
 if TYPE_CHECKING:

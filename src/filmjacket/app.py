@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import os
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from filmjacket.blobs.local import LocalBlobs
 from filmjacket.deid.pseudonyms import Pseudonyms
 from filmjacket.dicom.dictionary import warm_up
 from filmjacket.errors import FilmjacketError
@@ -26,13 +24,12 @@ from filmjacket.http.errors import on_client_disconnect, on_filmjacket_error, on
 from filmjacket.http.middleware import AccessLog, HeaderLimit, with_cors
 from filmjacket.http.responses import Delivery
 from filmjacket.http.routes import routes
-from filmjacket.index import open_index
 from filmjacket.logs import configure_logging
 from filmjacket.offload import Lanes
+from filmjacket.opening import open_archive
 from filmjacket.pixels.volume_cache import VolumeCache
 from filmjacket.pixels.wall import CodecWall
 from filmjacket.secret_key import read_or_make_key
-from filmjacket.services.studies.ingest import Ingest
 from filmjacket.services.studies.rendered_cache import RenderedCache
 from filmjacket.services.studies.studio import Studio
 from filmjacket.services.studies.transcode import Transcoder
@@ -43,37 +40,8 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-    from filmjacket.archive.ports import Blobs, Index
+    from filmjacket.opening import Archive
     from filmjacket.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """An opened archive: what the command line and the server both work on."""
-
-    index: Index
-    blobs: Blobs
-    ingest: Ingest
-
-    def close(self) -> None:
-        """Finish pending work and release files and connections."""
-        self.index.close()
-
-
-def open_archive(settings: Settings) -> Archive:
-    """Open, and create if it is not there, the archive that the settings name."""
-    settings.data.mkdir(parents=True, exist_ok=True)
-    blobs = LocalBlobs(
-        settings.blob_directory,
-        memory_bytes=settings.stage_memory_bytes,
-        minimum_free_bytes=settings.minimum_free_bytes,
-    )
-    index = open_index(
-        settings.database_url,
-        maximum_results=settings.search.maximum_results,
-        search_attributes=settings.search.attributes,
-    )
-    return Archive(index, blobs, Ingest(index, blobs, settings.duplicates, settings.deletion.rules))
 
 
 def open_wall(settings: Settings) -> CodecWall:

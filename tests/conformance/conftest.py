@@ -10,7 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 from tests.conformance.search_archive import Searchable, fill, library
 
-from filmjacket.app import create_app, open_archive
+from filmjacket.app import create_app
+from filmjacket.opening import open_archive
 from filmjacket.settings import Settings
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ import pytest
 from starlette.testclient import TestClient
 from tests.samples import instance_path, multipart, series, uids
 
-from filmjacket.app import create_app, open_archive
+from filmjacket.app import create_app
 from filmjacket.archive.deletions import Hold
 from filmjacket.clock import now
 from filmjacket.maintenance.purge import purge
+from filmjacket.opening import open_archive
 from filmjacket.settings import Settings
 from filmjacket.web.refs import ResourceRef
 

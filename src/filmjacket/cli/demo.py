@@ -16,7 +16,7 @@ from filmjacket.cli.options import ConfigOption, settings_from
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from filmjacket.app import Archive
+    from filmjacket.opening import Archive
     from filmjacket.settings import Settings
     from filmjacket.web.refs import ResourceRef
 
@@ -67,8 +67,8 @@ def demo(
 
     Example: `filmjacket demo --port 8104`
     """
-    from filmjacket.app import open_archive
     from filmjacket.cli.serve import check_address, run_server
+    from filmjacket.opening import open_archive
 
     settings = settings_from(config, data=data, host=host, port=port)
     if not load_only:

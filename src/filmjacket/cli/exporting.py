@@ -42,8 +42,8 @@ def export(
     if (instance is not None and series is None) or (series is not None and study is None):
         raise FilmjacketError("--instance needs --series, and --series needs --study.", offender="--study")
     settings = settings_from(config, data=data)
-    from filmjacket.app import open_archive
     from filmjacket.cli.folder_export import ExportFate, export_instances
+    from filmjacket.opening import open_archive
     from filmjacket.web.refs import ResourceRef
 
     written = skipped = size = 0

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from filmjacket.app import Archive
     from filmjacket.archive.ports import Blobs, Index
     from filmjacket.archive.records import StoredInstance
+    from filmjacket.opening import Archive
 
 STUDIES_PER_PAGE = 500
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
-    from filmjacket.app import Archive
+    from filmjacket.opening import Archive
     from filmjacket.services.studies.ingest import Ingest, Received
 
 BATCH_FILES = 32

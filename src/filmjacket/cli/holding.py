@@ -38,10 +38,10 @@ def add(
     Example: `filmjacket hold add 1.2.840.113619.2.1 --reason "case 4711" --data ./archive`
     """
     settings = settings_from(config, data=data)
-    from filmjacket.app import open_archive
     from filmjacket.archive.deletions import Hold
     from filmjacket.clock import now
     from filmjacket.dicom.uids import is_tolerable_uid
+    from filmjacket.opening import open_archive
 
     if not is_tolerable_uid(study_uid):
         raise BadRequest("This is not a UID.", section="PS3.5 9.1", offender="STUDY_UID")
@@ -59,7 +59,7 @@ def remove(study_uid: StudyArgument, data: DataOption = None, config: ConfigOpti
     Example: `filmjacket hold remove 1.2.840.113619.2.1 --data ./archive`
     """
     settings = settings_from(config, data=data)
-    from filmjacket.app import open_archive
+    from filmjacket.opening import open_archive
 
     with closing(open_archive(settings)) as archive:
         removed = archive.index.remove_hold(study_uid)
@@ -75,8 +75,8 @@ def list_holds(data: DataOption = None, config: ConfigOption = None) -> None:
     Example: `filmjacket hold list --data ./archive`
     """
     settings = settings_from(config, data=data)
-    from filmjacket.app import open_archive
     from filmjacket.clock import moment_text
+    from filmjacket.opening import open_archive
 
     with closing(open_archive(settings)) as archive:
         found = archive.index.holds()

@@ -118,8 +118,8 @@ def printable(path: Path) -> str:
 
 
 def _run(settings: Settings, folders: Iterable[Path], jobs: int | None, display: Progress, summary: Summary) -> None:
-    from filmjacket.app import open_archive
     from filmjacket.cli.folder_import import import_files
+    from filmjacket.opening import open_archive
 
     folders = list(folders)
     with closing(open_archive(settings)) as archive:

@@ -31,8 +31,8 @@ def reindex(
     Example: `filmjacket reindex --data ./archive`
     """
     settings = settings_from(config, data=data)
-    from filmjacket.app import open_archive
     from filmjacket.maintenance import reindex as reindexing
+    from filmjacket.opening import open_archive
 
     started = time.monotonic()
     with closing(open_archive(settings)) as archive, progress("Reindexing", "data sets", quiet=quiet) as display:

@@ -17,8 +17,8 @@ from filmjacket.errors import Conflict, Gone, NotFound
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from filmjacket.app import Archive
     from filmjacket.archive.deletions import DeletedResource, DeletionRules
+    from filmjacket.opening import Archive
     from filmjacket.services.studies.remove import Remover
     from filmjacket.web.refs import ResourceRef
 
@@ -48,7 +48,7 @@ def delete(uids: UidArguments, study: StudyOption = None, data: DataOption = Non
         )
 
     settings = settings_from(config, data=data)
-    from filmjacket.app import open_archive
+    from filmjacket.opening import open_archive
 
     with closing(open_archive(settings)) as archive:
         remover = _remover(archive, settings.deletion.rules)
@@ -75,7 +75,7 @@ def restore(
         return f"{_counted(outcome.restored, 'instance')} restored{again}"
 
     settings = settings_from(config, data=data)
-    from filmjacket.app import open_archive
+    from filmjacket.opening import open_archive
 
     with closing(open_archive(settings)) as archive:
         remover = _remover(archive, settings.deletion.rules)
@@ -90,7 +90,7 @@ def deleted(data: DataOption = None, config: ConfigOption = None) -> None:
     Example: `filmjacket deleted --data ./archive`
     """
     settings = settings_from(config, data=data)
-    from filmjacket.app import open_archive
+    from filmjacket.opening import open_archive
 
     with closing(open_archive(settings)) as archive:
         resources = archive.index.deleted()
@@ -110,9 +110,9 @@ def purge(
     Example: `filmjacket purge --data ./archive --dry-run`
     """
     settings = settings_from(config, data=data)
-    from filmjacket.app import open_archive
     from filmjacket.clock import now
     from filmjacket.maintenance import purge as purging
+    from filmjacket.opening import open_archive
 
     with closing(open_archive(settings)) as archive, progress("Purging", "batches", quiet=quiet) as display:
         report = purging.purge(

@@ -56,8 +56,8 @@ def prepare(settings: Settings) -> None:
     A full disk is no reason not to serve what is stored: it only keeps new instances out.
     """
     check_address(settings.host, settings.port)
-    from filmjacket.app import open_archive
     from filmjacket.maintenance.sweep import GRACE_SECONDS
+    from filmjacket.opening import open_archive
 
     with closing(open_archive(settings)) as archive:
         archive.blobs.clear_stage(older_than_seconds=GRACE_SECONDS)

@@ -39,9 +39,9 @@ def verify(
     Example: `filmjacket verify --data ./archive`
     """
     settings = settings_from(config, data=data)
-    from filmjacket.app import open_archive
     from filmjacket.maintenance import sweep as sweeping
     from filmjacket.maintenance import verify as verifying
+    from filmjacket.opening import open_archive
 
     started = time.monotonic()
     with closing(open_archive(settings)) as archive:
@@ -65,8 +65,8 @@ def sweep(
     Example: `filmjacket sweep --data ./archive --dry-run`
     """
     settings = settings_from(config, data=data)
-    from filmjacket.app import open_archive
     from filmjacket.maintenance import sweep as sweeping
+    from filmjacket.opening import open_archive
 
     with closing(open_archive(settings)) as archive:
         report = sweeping.sweep(archive.index, archive.blobs, grace_seconds=grace_hours * 3600, dry_run=dry_run)

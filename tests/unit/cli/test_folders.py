@@ -16,13 +16,13 @@ from pydicom.data import get_testdata_file
 from tests.samples import sample, series, uids
 from typer.testing import CliRunner, Result
 
-from filmjacket.app import open_archive
 from filmjacket.cli import folder_import
 from filmjacket.cli.demo import instance_to_try, load_samples, sample_paths
 from filmjacket.cli.folder_import import Fate, find_files, import_files
 from filmjacket.cli.importing import printable
 from filmjacket.cli.main import app
 from filmjacket.errors import OutOfStorage
+from filmjacket.opening import open_archive
 from filmjacket.settings import Settings
 
 GOOD = ["CT_small.dcm", "MR_small.dcm", "rtplan.dcm", "image_dfl.dcm", "SC_rgb_jpeg_gdcm.dcm"]

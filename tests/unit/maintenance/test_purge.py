@@ -15,8 +15,8 @@ from filmjacket.services.studies.remove import Remover
 from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
-    from filmjacket.app import Archive
     from filmjacket.archive.ports import Blobs
+    from filmjacket.opening import Archive
 
 RULES = DeletionRules(undo_days=7)
 

@@ -36,8 +36,8 @@ XML = "application/dicom+xml"
 
 WHOLE = MetadataQuery()
 
-BATCH = 50
-"""Documents that a stalled reader holds; twice as many would be read a tenth faster."""
+BATCH = 64
+"""Documents that a stalled reader holds; half as many would be read a tenth slower."""
 
 
 def retrieve_metadata(
@@ -104,7 +104,7 @@ def _json_array(documents: Iterable[tuple[InstanceMetadata, bytes]]) -> Iterator
     for _, document in documents:
         pending.append(document)
         size += len(document)
-        if size >= 2**18:
+        if size >= 2**16:
             chunk = opening + b",".join(pending)
             opening, pending, size = b",", [], 0  # what is being sent is held once
             yield chunk
