@@ -47,6 +47,10 @@ SHAPES = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_lossless_codings_keep_every_bit(syntax, shape):
     description = describe(**SHAPES[shape])
+    if syntax.startswith(f"{PREFIX}4.20") and shape.startswith("one "):
+        with pytest.raises(NotAcceptable, match="two rows and two columns"):
+            encode_frame(np.zeros((description.rows, description.columns), np.uint8), description, syntax)
+        return
     array = noise(description) if description.rows * description.columns > 1 else np.zeros((1, 1), np.uint8)
     stream = encode_frame(array, description, syntax)
     coded = replace(description, transfer_syntax=syntax, photometric=encoded_photometric(description, syntax))
