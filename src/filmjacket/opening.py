@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from filmjacket.blobs.local import LocalBlobs
-from filmjacket.index import open_index
+from filmjacket.index import open_database, open_index
 from filmjacket.services.studies.ingest import Ingest
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ def open_archive(settings: Settings) -> Archive:
         memory_bytes=settings.stage_memory_bytes,
         minimum_free_bytes=settings.minimum_free_bytes,
     )
+    database = open_database(settings.database_url)
     index = open_index(
-        settings.database_url,
+        database,
         maximum_results=settings.search.maximum_results,
         search_attributes=settings.search.attributes,
     )

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from filmjacket.index.sql_index import SqlIndex, open_index
+from filmjacket.index.sql_index import SqlIndex, open_database, open_index
 
-__all__ = ["SqlIndex", "open_index"]
+__all__ = ["SqlIndex", "open_database", "open_index"]

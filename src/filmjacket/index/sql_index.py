@@ -40,13 +40,22 @@ if TYPE_CHECKING:
 _LARGEST_GROUP = 64
 
 
-def open_index(url: str, *, maximum_results: int = 1000, search_attributes: Iterable[str] = ()) -> SqlIndex:
-    """Open the index at a database URL such as `sqlite:///path`, bringing its tables up to date.
+def open_database(url: str) -> Database:
+    """Open the database at a URL such as `sqlite:///path`, bringing its tables up to date."""
+    database = Database(url)
+    upgrade(database)
+    return database
+
+
+def open_index(
+    database: Database | str, *, maximum_results: int = 1000, search_attributes: Iterable[str] = ()
+) -> SqlIndex:
+    """Open the index in a database, or at its URL.
 
     `search_attributes` are declared for fast search (see `filmjacket.web.search_attributes`).
     """
-    database = Database(url)
-    upgrade(database)
+    if isinstance(database, str):
+        database = open_database(database)
     declared = tuple(parse_search_attribute(text) for text in search_attributes)
     search_catalog.declare(database, declared)
     return SqlIndex(database, maximum_results=maximum_results, declared=declared)

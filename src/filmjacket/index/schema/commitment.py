@@ -1,0 +1,1 @@
+"""Tables of the Storage Commitment service (PS3.18 chapter 13)."""

@@ -1,0 +1,1 @@
+"""Tables by which workers know of each other: leases."""

@@ -1,0 +1,1 @@
+"""Tables of the Non-Patient Instance service (PS3.18 chapter 12)."""

@@ -1,0 +1,1 @@
+"""Tables of the Worklist service (PS3.18 chapter 11): workitems and subscriptions."""
