@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from filmjacket.web.refs import ResourceRef
+
 if TYPE_CHECKING:
     from filmjacket.dicom.attributes import Attributes
     from filmjacket.dicom.header import Layout
@@ -82,6 +84,11 @@ class StoredInstance:
     transfer_syntax: str
     blob: BlobRef
     layout: Layout
+
+    @property
+    def ref(self) -> ResourceRef:
+        """The resource that it is."""
+        return ResourceRef(self.study_uid, self.series_uid, self.sop_uid)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from filmjacket.dicom.attributes import get_integer, get_text
 from filmjacket.dicom.header import BulkValue
-from filmjacket.dicom.json_model import decode_attributes
 from filmjacket.dicom.transfer_syntaxes import ENCAPSULATED_UNCOMPRESSED
 from filmjacket.errors import NotFound
 from filmjacket.services.studies.coded_tags import coded_etag
@@ -23,11 +22,11 @@ from filmjacket.services.studies.frames import (
     padded_frame_bytes,
 )
 from filmjacket.services.studies.stored_bytes import read_value
+from filmjacket.services.studies.stored_data_set import read_attributes
 from filmjacket.web.bulk_uri import bulk_url
 from filmjacket.web.conditional import etag
 from filmjacket.web.negotiate_bulk import Items, Making, choose_bulk
 from filmjacket.web.reach import Reach
-from filmjacket.web.refs import ResourceRef
 from filmjacket.web.targets import frame_url
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from filmjacket.services.studies.transcode import Transcoder
     from filmjacket.web.accept import Preferences
     from filmjacket.web.negotiate_bulk import BulkPlan
+    from filmjacket.web.refs import ResourceRef
 
 _ENCAPSULATED_DOCUMENT = "00420011"
 _DOCUMENT_TYPE = "00420012"
@@ -115,14 +115,7 @@ def retrieve_bulk_data(
     cannot be had.
     """
     instance = find_instance(index, ref)
-    value = next((value for value in bulk_values(instance) if value.path == path), None)
-    if value is None:
-        raise NotFound(
-            "The instance has no bulk value at this path.",
-            section="10.4.1.1.5",
-            offender="target URI",
-            accepted=tuple(value.path for value in instance.layout.bulk[:20]),
-        )
+    value = find_bulk_value(instance, path)
     item = bulk_item(index, instance, value)
     plan = item.choose(
         coder,
@@ -138,6 +131,25 @@ def retrieve_bulk_data(
     # A range of a multipart payload counts boundaries and headers (8.4.2), but clients that ask for a range of a value
     # mean its bytes and cannot read a piece of such a payload: they get it whole, as RFC 9110 14.2 allows.
     return replace(payload, ranged=None) if plan.multipart and not item.is_divided(plan) else payload
+
+
+def find_bulk_value(instance: StoredInstance, path: str) -> BulkValue:
+    """The bulk value at an attribute path, `00281201` for example; raises `NotFound`."""
+    found = next((value for value in bulk_values(instance) if value.path == path.strip("/")), None)
+    if found is None:
+        raise NotFound(
+            "The instance has no bulk value at this path.",
+            section="10.4.1.1.5",
+            offender="target URI",
+            accepted=tuple(value.path for value in instance.layout.bulk[:20]),
+        )
+    return found
+
+
+def read_bulk_value(blobs: Blobs, instance: StoredInstance, path: str) -> bytes:
+    """All of a bulk value that is small enough for memory, a lookup table for example, in little endian."""
+    value = find_bulk_value(instance, path)
+    return b"".join(read_value(blobs, instance, value.vr, (value.offset, value.length)))
 
 
 def bulk_values(instance: StoredInstance) -> tuple[BulkValue, ...]:
@@ -164,12 +176,10 @@ def bulk_item(index: Index, instance: StoredInstance, value: BulkValue) -> BulkI
         return BulkItem(instance, value, frames=0 if one_item else pixel.frames)
     if value.path != _ENCAPSULATED_DOCUMENT:
         return BulkItem(instance, value)
-    for documents in index.metadata(ResourceRef(instance.study_uid, instance.series_uid, instance.sop_uid)):
-        attributes = decode_attributes(documents[0].document)
-        media_type = get_text(attributes, _DOCUMENT_TYPE)
-        length = get_integer(attributes, _DOCUMENT_LENGTH)
-        return BulkItem(instance, value, document_type=media_type, document_length=length)
-    return BulkItem(instance, value)
+    attributes = read_attributes(index, instance)
+    media_type = get_text(attributes, _DOCUMENT_TYPE)
+    length = get_integer(attributes, _DOCUMENT_LENGTH)
+    return BulkItem(instance, value, document_type=media_type, document_length=length)
 
 
 def item_parts(

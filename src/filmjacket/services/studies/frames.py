@@ -9,7 +9,6 @@ import hashlib
 from functools import partial
 from typing import TYPE_CHECKING
 
-from filmjacket.dicom.json_model import decode_attributes
 from filmjacket.dicom.pixel_layout import native_frame_bits
 from filmjacket.dicom.transfer_syntaxes import ENCAPSULATED_UNCOMPRESSED, EXPLICIT_VR_LITTLE_ENDIAN
 from filmjacket.errors import NotAcceptable, NotFound
@@ -18,10 +17,10 @@ from filmjacket.services.studies.download import Download, Part, multi_part, sin
 from filmjacket.services.studies.fragments import MAX_MEASURED, FragmentedStream
 from filmjacket.services.studies.missing import missing_resource
 from filmjacket.services.studies.stored_bytes import read_value, shift_bits
+from filmjacket.services.studies.stored_data_set import read_attributes
 from filmjacket.web.conditional import etag
 from filmjacket.web.negotiate_bulk import Making, choose_frames
 from filmjacket.web.reach import Reach
-from filmjacket.web.refs import ResourceRef
 from filmjacket.web.targets import frame_url, instance_url
 
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from filmjacket.services.studies.transcode import CodedFrames, Transcoder
     from filmjacket.web.accept import Preferences
     from filmjacket.web.negotiate_bulk import BulkPlan
+    from filmjacket.web.refs import ResourceRef
 
     Locate = Callable[[int], str]
 
@@ -174,11 +174,8 @@ def padded_frame_bytes(index: Index, instance: StoredInstance) -> int | None:
     """
     if instance.transfer_syntax != ENCAPSULATED_UNCOMPRESSED:
         return None
-    ref = ResourceRef(instance.study_uid, instance.series_uid, instance.sop_uid)
-    for documents in index.metadata(ref):
-        length = (native_frame_bits(decode_attributes(documents[0].document)) + 7) // 8
-        return length if length % 2 else None
-    return None
+    length = (native_frame_bits(read_attributes(index, instance)) + 7) // 8
+    return length if length % 2 else None
 
 
 def _spans(

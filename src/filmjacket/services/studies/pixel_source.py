@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
-
-import orjson
+from typing import TYPE_CHECKING
 
 from filmjacket.archive.records import StoredInstance
 from filmjacket.dicom import transfer_syntaxes
@@ -13,10 +11,10 @@ from filmjacket.dicom.encapsulation import strip_item_headers
 from filmjacket.dicom.transfer_syntaxes import Kind
 from filmjacket.errors import NotAcceptable, NotFound
 from filmjacket.pixels.description import describe_pixels
-from filmjacket.services.studies.bulkdata import bulk_values
+from filmjacket.services.studies.bulkdata import read_bulk_value
 from filmjacket.services.studies.frames import find_instance
 from filmjacket.services.studies.stored_bytes import WORD_SIZES, read_range, read_value, swap_words
-from filmjacket.web.refs import ResourceRef
+from filmjacket.services.studies.stored_data_set import read_attributes
 
 if TYPE_CHECKING:
     from filmjacket.archive.ports import Blobs, Index
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from filmjacket.dicom.layout import PixelLayout
     from filmjacket.pixels.description import PixelArray, PixelDescription
     from filmjacket.pixels.wall import CodecWall
+    from filmjacket.web.refs import ResourceRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +75,7 @@ class PixelSource:
 
     def bulk(self, path: str) -> bytes:
         """A bulk value by its attribute path, `00281201` or `60003000` for example, in little endian."""
-        value = next((value for value in bulk_values(self.instance) if value.path == path.strip("/")), None)
-        if value is None:
-            raise NotFound("The instance has no bulk value at this path.", section="10.4.1.1.5")
-        return b"".join(read_value(self.blobs, self.instance, value.vr, (value.offset, value.length)))
+        return read_bulk_value(self.blobs, self.instance, path)
 
     def _decoded(self, number: int, reduction: int) -> PixelArray:
         stream = self.frame_stream(number)
@@ -130,7 +126,7 @@ def open_pixel_source(index: Index, blobs: Blobs, wall: CodecWall, ref: Resource
     """
     instance = ref if isinstance(ref, StoredInstance) else find_instance(index, ref)
     pixel = _pixel_of(instance)
-    attributes = _attributes(index, instance)
+    attributes = read_attributes(index, instance)
     description = describe_pixels(attributes, instance.transfer_syntax, pixel)
     return PixelSource(instance, attributes, description, index, blobs, wall)
 
@@ -139,11 +135,3 @@ def _pixel_of(instance: StoredInstance) -> PixelLayout:
     if instance.layout.pixel is None:
         raise NotFound("The instance has no pixel data, hence no frames.", section="10.4.1.1.6")
     return instance.layout.pixel
-
-
-def _attributes(index: Index, instance: StoredInstance) -> Attributes:
-    ref = ResourceRef(instance.study_uid, instance.series_uid, instance.sop_uid)
-    for batch in index.metadata(ref):
-        for item in batch:
-            return cast("Attributes", orjson.loads(item.document))
-    raise NotFound("The instance is not there any more.", section="10.4")

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
 from filmjacket.dicom.attributes import get_items, get_text, get_values
-from filmjacket.errors import Conflict, NotFound
-from filmjacket.services.studies.bulkdata import bulk_values
-from filmjacket.services.studies.stored_bytes import read_value
+from filmjacket.errors import Conflict
 from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from filmjacket.archive.records import StoredInstance
     from filmjacket.dicom.attributes import Attributes
@@ -59,27 +57,6 @@ class Referenced:
     frames: int
     placed: dict[int, Placed] = field(default_factory=dict[int, "Placed"])
     dimensions: dict[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
-
-
-def attributes_of(studio: Studio, instance: StoredInstance) -> Attributes:
-    """The attributes of an instance that may have no pixels."""
-    ref = ResourceRef(instance.study_uid, instance.series_uid, instance.sop_uid)
-    for batch in studio.index.metadata(ref):
-        for item in batch:
-            return cast("Attributes", orjson.loads(item.document))
-    raise NotFound("The instance is not there any more.", section="10.4")
-
-
-def bulk_of(studio: Studio, instance: StoredInstance) -> Callable[[str], bytes]:
-    """What gives the bulk values of an instance by their attribute path, in little endian."""
-
-    def bulk(path: str) -> bytes:
-        value = next((value for value in bulk_values(instance) if value.path == path.strip("/")), None)
-        if value is None:
-            raise NotFound("The instance has no bulk value at this path.", section="10.4.1.1.5")
-        return b"".join(read_value(studio.blobs, instance, value.vr, (value.offset, value.length)))
-
-    return bulk
 
 
 def references_of_state(attributes: Attributes) -> list[Reference]:
@@ -149,7 +126,7 @@ def place_images(studio: Studio, images: dict[str, StoredInstance]) -> dict[str,
     """The images with the places of their frames, read series by series."""
     placed: dict[str, Referenced] = {}
     if len(images) <= _SINGLY:
-        refs = [ResourceRef(image.study_uid, image.series_uid, image.sop_uid) for image in images.values()]
+        refs = [image.ref for image in images.values()]
     else:
         series = {(image.study_uid, image.series_uid) for image in images.values()}
         refs = [ResourceRef(*place) for place in sorted(series)]

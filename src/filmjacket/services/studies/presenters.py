@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from filmjacket.dicom.attributes import get_items, get_text
 from filmjacket.errors import BadRequest
+from filmjacket.services.studies.bulkdata import read_bulk_value
 from filmjacket.services.studies.presented_references import (
     Reference,
     Referenced,
-    attributes_of,
-    bulk_of,
     find_images,
     missing_images,
     place_images,
@@ -22,6 +21,7 @@ from filmjacket.services.studies.presented_references import (
     references_of_structures,
     sources_of_frame,
 )
+from filmjacket.services.studies.stored_data_set import read_attributes
 from filmjacket.services.studies.studio import Picture, Pictures
 from filmjacket.web.rendering import refuse_window
 from filmjacket.web.targets import frame_url, instance_url
@@ -136,7 +136,7 @@ def _check_request(request: RenderRequest) -> None:
 def _state(studio: Studio, instance: StoredInstance) -> State:
     from filmjacket.pixels.presentation.scope import State  # noqa: PLC0415 - see above
 
-    return State(attributes_of(studio, instance), bulk_of(studio, instance))
+    return State(read_attributes(studio.index, instance), partial(read_bulk_value, studio.blobs, instance))
 
 
 def _source(studio: Studio, frame: _Shown) -> Source:
@@ -315,7 +315,7 @@ def present_structures(studio: Studio, instance: StoredInstance, request: Render
     """Every image that has contours of a structure set, with those that it has."""
     from filmjacket.pixels.presentation.contours import read_contours  # noqa: PLC0415 - see above
 
-    attributes = attributes_of(studio, instance)
+    attributes = read_attributes(studio.index, instance)
     contours = list(read_contours(attributes))
     references = references_of_structures(attributes)
     references += [Reference(uid) for uid in dict.fromkeys(uid for contour in contours for uid, _ in contour.images)]

@@ -19,10 +19,9 @@ from filmjacket.services.studies.download import Download, Part, single_part, st
 from filmjacket.services.studies.missing import missing_resource
 from filmjacket.services.studies.presenters import FRAME_PRESENTERS, PRESENTERS
 from filmjacket.services.studies.rendered_documents import (
-    CODABLE,
     check_document,
+    document_download,
     document_part,
-    document_tag,
     types_of_document,
 )
 from filmjacket.services.studies.rendered_video import (
@@ -279,12 +278,7 @@ def _single(rendering: Rendering, item: _Item) -> Download:
 
 
 def _document(rendering: Rendering, instance: StoredInstance, media_type: str) -> Download:
-    tag = document_tag(instance, media_type, rendering.base_url)
-    if rendering.has(tag):
-        location = _location(rendering, instance)
-        return Download(media_type, None, iter(()), location=location, etag=tag, codable=media_type in CODABLE)
-    part = document_part(rendering.studio, instance, media_type, rendering.base_url)
-    return replace(single_part(part), codable=media_type in CODABLE)
+    return document_download(rendering.studio, instance, media_type, rendering.base_url, rendering.has)
 
 
 def _alone(rendering: Rendering, picture: Picture, media_type: str) -> Download:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from filmjacket import __version__
 from filmjacket.dicom.attributes import get_integer
 from filmjacket.reports.encapsulated import STORED_TYPES
-from filmjacket.services.studies.bulkdata import bulk_values
+from filmjacket.services.studies.bulkdata import bulk_values, read_bulk_value
 from filmjacket.services.studies.documents import document_types, is_document, is_waveform, render_document
-from filmjacket.services.studies.download import Part
-from filmjacket.services.studies.presented_references import attributes_of, bulk_of
+from filmjacket.services.studies.download import Download, Part, single_part
 from filmjacket.services.studies.stored_bytes import read_value
+from filmjacket.services.studies.stored_data_set import read_attributes
 from filmjacket.web.conditional import etag
-from filmjacket.web.refs import ResourceRef
 from filmjacket.web.targets import instance_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from filmjacket.archive.records import StoredInstance
     from filmjacket.dicom.attributes import Attributes
@@ -38,14 +38,26 @@ def types_of_document(studio: Studio, instance: StoredInstance) -> tuple[str, ..
     if not is_document(sop_class):
         return ()
     # Only of waveforms it matters what is in them.
-    return document_types(sop_class, attributes_of(studio, instance) if is_waveform(sop_class) else {})
+    return document_types(sop_class, read_attributes(studio.index, instance) if is_waveform(sop_class) else {})
 
 
 def check_document(studio: Studio, instance: StoredInstance, media_type: str, base_url: str) -> None:
     """Raise what making a document would: `NotAcceptable` or `DicomError`."""
-    attributes = attributes_of(studio, instance)
+    attributes = read_attributes(studio.index, instance)
     if _stored(studio, instance, attributes, media_type, base_url) is None:
         _rendered(studio, instance, attributes, media_type, base_url)
+
+
+def document_download(
+    studio: Studio, instance: StoredInstance, media_type: str, base_url: str, has: Callable[[str], bool]
+) -> Download:
+    """A document as the whole payload; nothing is read for a client that `has` its entity tag."""
+    codable = media_type in CODABLE
+    tag = document_tag(instance, media_type, base_url)
+    if has(tag):
+        location = _location(instance, base_url)
+        return Download(media_type, None, iter(()), location=location, etag=tag, codable=codable)
+    return replace(single_part(document_part(studio, instance, media_type, base_url)), codable=codable)
 
 
 def document_tag(instance: StoredInstance, media_type: str, base_url: str) -> str:
@@ -56,7 +68,7 @@ def document_tag(instance: StoredInstance, media_type: str, base_url: str) -> st
 
 def document_part(studio: Studio, instance: StoredInstance, media_type: str, base_url: str) -> Part:
     """A document in one of its types. Raises `NotAcceptable` or `DicomError` for what cannot be shown."""
-    attributes = attributes_of(studio, instance)
+    attributes = read_attributes(studio.index, instance)
     tag = document_tag(instance, media_type, base_url)
     stored = _stored(studio, instance, attributes, media_type, base_url)
     if stored is not None:
@@ -73,8 +85,8 @@ def document_part(studio: Studio, instance: StoredInstance, media_type: str, bas
 def _rendered(
     studio: Studio, instance: StoredInstance, attributes: Attributes, media_type: str, base_url: str
 ) -> RenderedDocument:
-    ref = ResourceRef(instance.study_uid, instance.series_uid, instance.sop_uid)
-    return render_document(attributes, media_type, bulk=bulk_of(studio, instance), base_url=base_url, ref=ref)
+    bulk = partial(read_bulk_value, studio.blobs, instance)
+    return render_document(attributes, media_type, bulk=bulk, base_url=base_url, ref=instance.ref)
 
 
 def _stored(

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
-import orjson
 import structlog
 
 from filmjacket.deid.burned_in import BurnedIn, burned_in
@@ -21,10 +20,10 @@ from filmjacket.services.studies.missing import missing_resource
 from filmjacket.services.studies.one_picture import picture_download
 from filmjacket.services.studies.rendered_video import can_encode_video, frame_of_video
 from filmjacket.services.studies.representative import Representative, representative_of
+from filmjacket.services.studies.stored_data_set import read_attributes
 from filmjacket.services.studies.studio import Picture, is_video
 from filmjacket.services.studies.type_icons import icon_of
 from filmjacket.web.negotiate_rendered import Category, choose_rendered
-from filmjacket.web.refs import ResourceRef
 from filmjacket.web.rendering import RenderRequest, Viewport
 from filmjacket.web.targets import frame_url, instance_url
 
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from filmjacket.services.studies.download import Download
     from filmjacket.services.studies.studio import Studio
     from filmjacket.web.accept import Preferences
+    from filmjacket.web.refs import ResourceRef
 
 log = structlog.stdlib.get_logger("filmjacket.thumbnails")
 
@@ -115,7 +115,7 @@ def _picture(request: ThumbnailRequest, shown: Representative, *, location: bool
     studio, instance = request.studio, shown.instance
     if instance.layout.pixel is None:
         return _icon(request, instance)
-    attributes = _attributes(studio, instance)
+    attributes = read_attributes(studio.index, instance)
     judged = burned_in(attributes, instance.transfer_syntax)
     if judged is BurnedIn.YES:
         return _icon(request, instance, attributes, hidden=True)
@@ -162,7 +162,7 @@ def _icon(
     hidden: bool = False,
     video: bool = False,
 ) -> Picture:
-    known = _attributes(request.studio, instance) if attributes is None else attributes
+    known = read_attributes(request.studio.index, instance) if attributes is None else attributes
     kind, label = icon_of(instance.sop_class_uid, known, hidden=hidden, video=video)
 
     def make(how: RenderRequest) -> RenderedImage:
@@ -175,17 +175,9 @@ def _icon(
 
 
 def _is_label(studio: Studio, instance: StoredInstance) -> bool:
-    return burned_in(_attributes(studio, instance)) is BurnedIn.YES
+    return burned_in(read_attributes(studio.index, instance)) is BurnedIn.YES
 
 
 def _location(request: ThumbnailRequest, instance: StoredInstance, frame: int | None = None) -> str:
     uids = (instance.study_uid, instance.series_uid, instance.sop_uid)
     return instance_url(request.base_url, *uids) if frame is None else frame_url(request.base_url, *uids, frame)
-
-
-def _attributes(studio: Studio, instance: StoredInstance) -> Attributes:
-    ref = ResourceRef(instance.study_uid, instance.series_uid, instance.sop_uid)
-    for batch in studio.index.metadata(ref):
-        for item in batch:
-            return cast("Attributes", orjson.loads(item.document))
-    raise missing_resource(studio.index, ref)

@@ -31,8 +31,8 @@ from filmjacket.pixels.forms import reach_of, sent_frame_bits
 from filmjacket.services.studies.pixel_source import PixelSource
 from filmjacket.services.studies.rendered_cache import RenderedCache
 from filmjacket.services.studies.stored_bytes import joined_bits
+from filmjacket.services.studies.stored_data_set import read_attributes
 from filmjacket.web.media_types import DICOM, written
-from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from filmjacket.pixels.description import PixelDescription
     from filmjacket.pixels.wall import CodecWall
     from filmjacket.web.reach import Reach
+    from filmjacket.web.refs import ResourceRef
 
 AHEAD: Final = 2
 """Frames that are being made while one is sent: as many as there are processors in a small server."""
@@ -123,7 +124,7 @@ class Transcoder:
         pixel = instance.layout.pixel
         if pixel is None or (not pixel.encapsulated and transfer_syntax in _NATIVE):
             return changed_file(chunks, Change(transfer_syntax))
-        return _TranscodedFile(self, instance, transfer_syntax).chunks(chunks, self._attributes(instance))
+        return _TranscodedFile(self, instance, transfer_syntax).chunks(chunks, read_attributes(self._index, instance))
 
     def source(self, instance: StoredInstance) -> PixelSource:
         """The pixels of an instance, without its attributes."""
@@ -155,7 +156,7 @@ class Transcoder:
     def _image(self, instance: StoredInstance) -> _Image:
         with self._lock:
             found = self._images.get(instance.blob.sha256)
-        return found or self._remember(instance, self._attributes(instance))
+        return found or self._remember(instance, read_attributes(self._index, instance))
 
     def _remember(self, instance: StoredInstance, attributes: Attributes) -> _Image:
         pixel = instance.layout.pixel
@@ -169,13 +170,6 @@ class Transcoder:
             while len(self._images) > _REMEMBERED:
                 self._images.popitem(last=False)
         return image
-
-    def _attributes(self, instance: StoredInstance) -> Attributes:
-        ref = ResourceRef(instance.study_uid, instance.series_uid, instance.sop_uid)
-        for batch in self._index.metadata(ref):
-            for item in batch:
-                return cast("Attributes", orjson.loads(item.document))
-        raise NotFound("The instance is not there any more.", section="10.4")
 
 
 class CodedFrames:

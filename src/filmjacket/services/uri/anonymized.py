@@ -6,9 +6,7 @@ import hashlib
 import hmac
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, cast
-
-import orjson
+from typing import TYPE_CHECKING
 
 from filmjacket import __version__
 from filmjacket.deid.codestreams import without_comments
@@ -23,11 +21,11 @@ from filmjacket.services.studies.bulkdata import bulk_values
 from filmjacket.services.studies.download import Download, Part, single_part
 from filmjacket.services.studies.pixel_source import open_pixel_source
 from filmjacket.services.studies.stored_bytes import joined_bits, read_value
+from filmjacket.services.studies.stored_data_set import read_attributes
 from filmjacket.web import negotiate
 from filmjacket.web.conditional import etag
 from filmjacket.web.media_types import DICOM
 from filmjacket.web.reach import RECOMPRESSED
-from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +46,7 @@ def anonymized_instance(
 
     Raises `NotAcceptable` if that cannot be done right, or not in the transfer syntax asked for.
     """
-    attributes = attributes_of(studio, instance)
+    attributes = read_attributes(studio.index, instance)
     representations = negotiate.choose_instances(preferences, single=True)
     plan = negotiate.plan_instance(representations, transcoder.reach(instance))
     check_deidentifiable(attributes, instance.transfer_syntax)
@@ -71,16 +69,7 @@ def anonymized_instance(
 
 def says_deidentified(studio: Studio, instance: StoredInstance) -> bool:
     """Tell whether an instance says that it is de-identified already, so that it keeps its UIDs (9.4.1.2.2)."""
-    return is_deidentified(attributes_of(studio, instance))
-
-
-def attributes_of(studio: Studio, instance: StoredInstance) -> Attributes:
-    """The data set of an instance, with references to its bulk values."""
-    ref = ResourceRef(instance.study_uid, instance.series_uid, instance.sop_uid)
-    for batch in studio.index.metadata(ref):
-        for item in batch:
-            return cast("Attributes", orjson.loads(item.document))
-    raise NotFound("The instance is not there any more.", section="9.4")
+    return is_deidentified(read_attributes(studio.index, instance))
 
 
 def _transcoded(
@@ -115,14 +104,6 @@ def _transcoded(
 
 def _refusal(why: str) -> NotAcceptable:
     return NotAcceptable(f"This instance cannot be de-identified: {why}.", section="9.4.1.2.2", offender="anonymize")
-
-
-def bulk_bytes(studio: Studio, instance: StoredInstance, path: str) -> bytes:
-    """A bulk value by its attribute path."""
-    content = _Bulk(studio, instance).content(path)
-    if isinstance(content, BulkStream):
-        return b"".join(content.chunks)
-    raise NotFound("The value at this path is pixel data.", section="10.4.1.1.5")
 
 
 class _Bulk:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
-from filmjacket import __version__
 from filmjacket.errors import BadRequest, NotAcceptable
-from filmjacket.services.studies.documents import document_types, is_document, render_document
-from filmjacket.services.studies.download import Download
+from filmjacket.services.studies.documents import is_document
 from filmjacket.services.studies.missing import missing_resource
 from filmjacket.services.studies.one_picture import picture_download
 from filmjacket.services.studies.presenters import PRESENTERS
 from filmjacket.services.studies.rendered import Rendering, category_of, retrieve_rendered
+from filmjacket.services.studies.rendered_documents import document_download, types_of_document
 from filmjacket.services.studies.rendered_video import frame_of_video, video_types, video_types_of_frames
 from filmjacket.services.studies.studio import Picture, pictures_of_frames
-from filmjacket.services.uri.anonymized import anonymized_instance, attributes_of, bulk_bytes, says_deidentified
+from filmjacket.services.uri.anonymized import anonymized_instance, says_deidentified
 from filmjacket.web import status
 from filmjacket.web.accept import MediaRange, Preferences
 from filmjacket.web.charset_choice import choose_charset
-from filmjacket.web.conditional import etag
 from filmjacket.web.media_types import DICOM
 from filmjacket.web.negotiate_rendered import GIF, STILL, Category
 from filmjacket.web.rendering import not_supported_text
-from filmjacket.web.targets import instance_url, resource_url
+from filmjacket.web.targets import instance_url
 from filmjacket.web.uri_request import choose_uri, uri_offers
 
 if TYPE_CHECKING:
@@ -34,6 +30,7 @@ if TYPE_CHECKING:
     from filmjacket.archive.records import StoredInstance
     from filmjacket.deid.pseudonyms import Pseudonyms
     from filmjacket.pixels.render import RenderedImage
+    from filmjacket.services.studies.download import Download
     from filmjacket.services.studies.studio import Pictures, Studio
     from filmjacket.services.studies.transcode import Transcoder
     from filmjacket.web.offers import Offer
@@ -97,21 +94,8 @@ def _instance(retrieval: UriRetrieval, instance: StoredInstance) -> Download:
 
 def _document(retrieval: UriRetrieval, instance: StoredInstance, media_type: str) -> Download:
     """A report, a document or a plot. The parameters of pictures mean nothing here (9.5.1.2)."""
-    studio, base_url, ref = retrieval.studio, retrieval.base_url, retrieval.request.ref
     choose_charset((), retrieval.request.charsets, only_utf_8=True)
-    tag = etag(instance.blob.sha256, media_type, hashlib.sha256(f"{__version__} {base_url}".encode()).hexdigest()[:16])
-    location = resource_url(base_url, ref)
-    if retrieval.has(tag):
-        return Download(media_type, None, iter(()), location=location, etag=tag)
-    made = render_document(
-        attributes_of(studio, instance),
-        media_type,
-        bulk=partial(bulk_bytes, studio, instance),
-        base_url=base_url,
-        ref=ref,
-    )
-    codable = media_type.startswith("text/")
-    return Download(made.content_type, None, made.chunks, location=location, etag=tag, codable=codable)
+    return document_download(retrieval.studio, instance, media_type, retrieval.base_url, retrieval.has)
 
 
 def _rendered(retrieval: UriRetrieval, instance: StoredInstance, shown: _Shown, media_type: str) -> Download:
@@ -236,7 +220,7 @@ def _shown(retrieval: UriRetrieval, instance: StoredInstance) -> _Shown:
         category = Category.MULTI_FRAME if pictures.count > 1 else Category.SINGLE_FRAME
         return _Shown(category, uri_offers(category, video=_video_of(category)), pictures.count, pictures)
     if is_document(instance.sop_class_uid):
-        types = document_types(instance.sop_class_uid, attributes_of(studio, instance))
+        types = types_of_document(studio, instance)
         return _Shown(Category.TEXT, uri_offers(Category.TEXT, documents=types))
     category = category_of(instance)
     frames = 1 if pixel is None else pixel.frames
