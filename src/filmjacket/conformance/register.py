@@ -18,7 +18,7 @@ from filmjacket.conformance.declarations import (
 )
 from filmjacket.conformance.studies import STUDIES
 from filmjacket.conformance.uri_service import URI_SERVICE
-from filmjacket.web.media_types import JSON, written
+from filmjacket.web.media_types import HTML, JSON, written
 from filmjacket.web.offers import Offer, not_acceptable, rank, sources
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from filmjacket.web.accept import Preferences
 
 WADL: Final = "application/vnd.sun.wadl+xml"
-HTML: Final = "text/html"
 
 CAPABILITIES_OFFERS: Final = (Offer(WADL, multipart=False), Offer(JSON, multipart=False))
 """Both media types of Annex G; WADL, which every edition has had, is the default."""

@@ -8,11 +8,11 @@ from filmjacket.dicom import transfer_syntaxes
 from filmjacket.dicom.transfer_syntaxes import TRANSFER_SYNTAXES
 from filmjacket.errors import NotAcceptable
 from filmjacket.web.accept import parse_accept
-from filmjacket.web.media_types import written
+from filmjacket.web.media_types import HTML, written
 from filmjacket.web.negotiate_bulk import Items, choose_bulk, choose_frames
 from filmjacket.web.negotiate_rendered import MODELS, TEXTS, WAVEFORMS, Category, rendered_offers
 from filmjacket.web.offers import Offer
-from filmjacket.web.problem_document import HTML, PROBLEM_JSON, PROBLEM_XML
+from filmjacket.web.problem_document import PROBLEM_JSON, PROBLEM_XML
 from filmjacket.web.reach import Reach
 
 if TYPE_CHECKING:

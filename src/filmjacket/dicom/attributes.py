@@ -6,10 +6,12 @@ A key is a tag of eight upper-case hexadecimal digits, a value an attribute obje
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Element: TypeAlias = dict[str, Any]
 Attributes: TypeAlias = dict[str, Element]
@@ -47,6 +49,22 @@ def get_integer(attributes: Attributes, tag: str) -> int | None:
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
     return value if isinstance(value, int) else None
+
+
+def get_bytes(attributes: Attributes, tag: str, bulk: Callable[[str], bytes]) -> bytes | None:
+    """A binary value, inline (PS3.18 F.2.7) or behind a reference: `bulk` gives the value at an attribute path.
+
+    None if there is no value, or none that can be read.
+    """
+    element = attributes.get(tag, {})
+    if "InlineBinary" in element:
+        try:
+            return base64.b64decode(str(element["InlineBinary"]))
+        except (binascii.Error, ValueError):
+            return None
+    uri = element.get("BulkDataURI")
+    # The last segment of the server's own bulk data URLs is the path of the attribute.
+    return bulk(str(uri).rstrip("/").rsplit("/", 1)[-1]) if uri else None
 
 
 def get_items(attributes: Attributes, tag: str) -> list[Attributes]:

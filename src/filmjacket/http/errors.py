@@ -14,7 +14,8 @@ from starlette.responses import Response
 
 from filmjacket.errors import FilmjacketError, RangeNotSatisfiable
 from filmjacket.http.responses import TextResponse
-from filmjacket.web.problem_document import HTML, Problem, choose_problem_type, write_problem
+from filmjacket.web.media_types import HTML
+from filmjacket.web.problem_document import Problem, choose_problem_type, write_problem
 
 if TYPE_CHECKING:
     from starlette.requests import Request

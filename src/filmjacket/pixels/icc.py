@@ -6,7 +6,6 @@ frame with a profile of its own is converted.
 
 from __future__ import annotations
 
-import base64
 import io
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from PIL import Image, ImageCms
 
-from filmjacket.dicom.attributes import get_items, get_text
+from filmjacket.dicom.attributes import get_bytes, get_items, get_text
 from filmjacket.pixels.color_profiles import ADOBE_RGB, ROMM_RGB, SRGB, named_profile
 
 if TYPE_CHECKING:
@@ -67,11 +66,9 @@ def managed(array: NDArray[np.uint8], source: bytes | None, wanted: str | None) 
 def source_profile(attributes: Attributes, bulk: Bulk, stream_head: bytes = b"") -> bytes | None:
     """The profile of a frame: of the data set, of its optical path, of a well-known space, of the JPEG stream."""
     for item in (attributes, *_optical_path(attributes)):
-        element = item.get(_PROFILE, {})
-        if "InlineBinary" in element:
-            return base64.b64decode(element["InlineBinary"])
-        if "BulkDataURI" in element:
-            return bulk(str(element["BulkDataURI"]).strip("/"))
+        profile = get_bytes(item, _PROFILE, bulk)
+        if profile is not None:
+            return profile
         space = _WELL_KNOWN.get((get_text(item, _SPACE) or "").strip().upper())
         if space is not None:
             return named_profile(space)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from filmjacket.dicom.attributes import get_values
+from filmjacket.dicom.attributes import get_bytes, get_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,18 +79,14 @@ def read_table(item: Attributes, bulk: Bulk, *, signed: bool) -> LookupTable | N
 
 def _entries(item: Attributes, bulk: Bulk, count: int) -> NDArray[np.uint16] | None:
     """LUT Data as words; bytes where the length says that there are that many."""
-    element = item.get(_DATA, {})
-    values = element.get("Value")
+    values = get_values(item, _DATA)
     if values:
         if not all(isinstance(value, int) for value in values):
             return None
         words = np.array(values, np.int64).astype(np.uint16)
         return words[:count] if len(words) >= count else None
-    if "InlineBinary" in element:
-        raw = base64.b64decode(element["InlineBinary"])
-    elif "BulkDataURI" in element:
-        raw = bulk(str(element["BulkDataURI"]).strip("/"))
-    else:
+    raw = get_bytes(item, _DATA, bulk)
+    if raw is None:
         return None
     if len(raw) >= 2 * count:
         return np.frombuffer(raw, "<u2", count)

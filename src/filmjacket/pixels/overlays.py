@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from filmjacket.dicom.attributes import get_integer, get_text, get_values
+from filmjacket.dicom.attributes import get_bytes, get_integer, get_text, get_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +86,7 @@ def _read(
     plane = number - first if f"{group}0015" in attributes else 0
     if not 0 <= plane < planes:
         return None
-    raw = _bytes_of(attributes, f"{group}3000", bulk)
+    raw = get_bytes(attributes, f"{group}3000", bulk)
     if raw is not None:
         bits = _unpacked(raw, plane, (rows, columns))
     else:
@@ -96,13 +95,6 @@ def _read(
     row, column = (origin[0] - 1, origin[1] - 1) if len(origin) == 2 else (0, 0)
     kind = (get_text(attributes, f"{group}0040") or "G").strip()
     return None if bits is None else Overlay(group, kind, row, column, bits)
-
-
-def _bytes_of(attributes: Attributes, tag: str, bulk: Bulk) -> bytes | None:
-    element = attributes.get(tag, {})
-    if "InlineBinary" in element:
-        return base64.b64decode(element["InlineBinary"])
-    return bulk(str(element["BulkDataURI"]).strip("/")) if "BulkDataURI" in element else None
 
 
 def _unpacked(raw: bytes, plane: int, shape: tuple[int, int]) -> NDArray[np.bool_] | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
-from filmjacket.dicom.attributes import get_values
+from filmjacket.dicom.attributes import get_bytes, get_values
 from filmjacket.errors import DicomError
 
 if TYPE_CHECKING:
@@ -116,17 +115,11 @@ def _is_signed(attributes: Attributes) -> bool:
 
 def _bytes_of(attributes: Attributes, tag: str, bits: int, bulk: Bulk) -> bytes | None:
     """The value of a table as little endian bytes, however the metadata hold it."""
-    element = attributes.get(tag)
-    if not element:
-        return None
-    if "InlineBinary" in element:
-        return base64.b64decode(element["InlineBinary"])
-    if "BulkDataURI" in element:
-        return bulk(str(element["BulkDataURI"]).strip("/"))
-    values = element.get("Value")
-    if not values:
-        return None
-    if element.get("vr") in {"US", "SS", "OW"}:
+    raw = get_bytes(attributes, tag, bulk)
+    values = get_values(attributes, tag)
+    if raw is not None or not values:
+        return raw
+    if attributes[tag].get("vr") in {"US", "SS", "OW"}:
         return np.array(values, dtype=np.int64).astype("<u2").tobytes()
     return np.array(values, dtype=np.int64).astype(f"<u{bits // 8}").tobytes()
 

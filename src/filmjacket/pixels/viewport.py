@@ -91,7 +91,7 @@ def show(image: NDArray[np.uint8], placement: Placement, rows: int, columns: int
     down, across = image.shape[0] / rows, image.shape[1] / columns
     left, top, right, bottom = placement.region
     box = (left * across, top * down, min(right * across, image.shape[1]), min(bottom * down, image.shape[0]))
-    made = _scaled(image, box, (placement.columns, placement.rows))
+    made = scaled(image, box, (placement.columns, placement.rows))
     if placement.flip_x:
         made = made[:, ::-1]
     if placement.flip_y:
@@ -99,7 +99,8 @@ def show(image: NDArray[np.uint8], placement: Placement, rows: int, columns: int
     return np.ascontiguousarray(made)
 
 
-def _scaled(image: NDArray[Any], box: tuple[float, float, float, float], size: tuple[int, int]) -> NDArray[Any]:
+def scaled(image: NDArray[Any], box: tuple[float, float, float, float], size: tuple[int, int]) -> NDArray[Any]:
+    """The box (left, top, right, bottom) of an image at a size (columns, rows)."""
     whole = all(value.is_integer() for value in map(float, box))
     if whole and (box[2] - box[0], box[3] - box[1]) == size:
         left, top, right, bottom = map(int, box)

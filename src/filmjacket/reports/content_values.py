@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from filmjacket.dicom.attributes import get_integer, get_items, get_text, get_texts, get_values
+from filmjacket.dicom.attributes import get_bytes, get_integer, get_items, get_text, get_texts, get_values
 from filmjacket.reports.codes import Code, get_code, unit_text
 from filmjacket.reports.readable import date_text, date_time_text, get_name, time_text
 
@@ -87,23 +85,8 @@ def read_value(attributes: Attributes, value_type: str, bulk: Callable[[str], by
     return _text(attributes, bulk)
 
 
-def bulk_bytes(attributes: Attributes, tag: str, bulk: Callable[[str], bytes]) -> bytes | None:
-    """The bytes of a binary value, inline or not; None when there is no value."""
-    element = attributes.get(tag)
-    if element is None:
-        return None
-    if "InlineBinary" in element:
-        try:
-            return base64.b64decode(str(element["InlineBinary"]))
-        except (binascii.Error, ValueError):
-            return None
-    uri = element.get("BulkDataURI")
-    # The last segment of the server's own bulk data URLs is the path of the attribute.
-    return bulk(str(uri).rsplit("/", 1)[-1]) if uri else None
-
-
 def _text(attributes: Attributes, bulk: Callable[[str], bytes]) -> str | None:
-    raw = bulk_bytes(attributes, "0040A160", bulk)
+    raw = get_bytes(attributes, "0040A160", bulk)
     if raw is None:
         return get_text(attributes, "0040A160")
     # Stored bytes are in the character set of the file, which the metadata, always in UTF-8, no longer tell.
@@ -163,7 +146,7 @@ def _referenced(item: Attributes) -> Reference:
 
 
 def _region(attributes: Attributes, dimensions: int, bulk: Callable[[str], bytes]) -> Value:
-    raw = bulk_bytes(attributes, _GRAPHIC_DATA, bulk)
+    raw = get_bytes(attributes, _GRAPHIC_DATA, bulk)
     if raw is None:
         numbers = _floats(attributes, _GRAPHIC_DATA)
     else:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from filmjacket.dicom.attributes import get_integer, get_text
+from filmjacket.dicom.attributes import get_bytes, get_integer, get_text
 from filmjacket.errors import DicomError
 from filmjacket.reports.blocks import Embedded, Report, plain
-from filmjacket.reports.content_values import bulk_bytes
 from filmjacket.reports.heading import document_facts, heading_groups
 from filmjacket.reports.links import class_text
 
@@ -31,7 +30,7 @@ STORED_TYPES: Final = {
 
 def stored_document(attributes: Attributes, bulk: Callable[[str], bytes]) -> bytes:
     """The document without the byte that pads it to even length (PS3.3 C.24.2)."""
-    document = bulk_bytes(attributes, _DOCUMENT, bulk)
+    document = get_bytes(attributes, _DOCUMENT, bulk)
     if not document:
         raise DicomError(
             "This instance holds no document.", section="PS3.3 C.24.2", offender="Encapsulated Document (0042,0011)"

@@ -15,6 +15,11 @@ DICOM_XML: Final = "application/dicom+xml"
 JSON: Final = "application/json"
 OCTET_STREAM: Final = "application/octet-stream"
 ZIP: Final = "application/zip"
+HTML: Final = "text/html"
+PLAIN_TEXT: Final = "text/plain"
+TEXT_XML: Final = "text/xml"
+PDF: Final = "application/pdf"
+SVG: Final = "image/svg+xml"
 
 MAX_MEDIA_TYPE: Final = 8192
 """Longest media type that is parsed: a hundred times what any client sends, small enough for any input."""

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from filmjacket.errors import BadRequest
-from filmjacket.web.media_types import DICOM, DICOM_JSON, DICOM_XML, OCTET_STREAM
+from filmjacket.web.media_types import DICOM, DICOM_JSON, DICOM_XML, HTML, OCTET_STREAM, PDF, PLAIN_TEXT, SVG, TEXT_XML
 from filmjacket.web.offers import Offer, not_acceptable, rank, sources
 
 if TYPE_CHECKING:
@@ -29,15 +29,10 @@ JXL: Final = "image/jxl"
 MPEG: Final = "video/mpeg"
 MP4: Final = "video/mp4"
 H265: Final = "video/H265"
-HTML: Final = "text/html"
-PLAIN_TEXT: Final = "text/plain"
-XML: Final = "text/xml"
-PDF: Final = "application/pdf"
-SVG: Final = "image/svg+xml"
 
 STILL: Final = (JPEG, GIF, PNG, JP2, JPH, JXL)
 """Of single frames, the default first."""
-TEXTS: Final = (HTML, PLAIN_TEXT, XML, PDF)
+TEXTS: Final = (HTML, PLAIN_TEXT, TEXT_XML, PDF)
 """Of reports, the default first."""
 WAVEFORMS: Final = (SVG, PNG)
 """Of waveforms, an extension: Table 8.7.4-1 has nothing for them."""

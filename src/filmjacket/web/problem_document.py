@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from filmjacket.web.accept import parse_accept
+from filmjacket.web.media_types import HTML
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PROBLEM_JSON: Final = "application/problem+json"
 PROBLEM_XML: Final = "application/problem+xml"
-HTML: Final = "text/html"
 
 _XML_NAMESPACE: Final = "urn:ietf:rfc:7807"
 

@@ -15,7 +15,7 @@ import numpy as np
 from filmjacket.dicom.attributes import get_integer, get_text
 from filmjacket.errors import DicomError
 from filmjacket.pixels.presentation.scope import item_for, numbers_of
-from filmjacket.pixels.viewport import pixel_aspect
+from filmjacket.pixels.viewport import pixel_aspect, scaled
 from filmjacket.web.rendering import MAX_VIEWPORT, MAX_VIEWPORT_PIXELS
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Layout:
             left, right = (round((x - self.left) * step_x) for x in (x0, x1))
             top, bottom = (round((y - self.top) * step_y) for y in (y0, y1))
             if left < right and top < bottom:
-                made[top:bottom, left:right] = _resized(image, (x0, y0, x1, y1), (right - left, bottom - top))
+                made[top:bottom, left:right] = scaled(image, (x0, y0, x1, y1), (right - left, bottom - top))
         made = np.rot90(made, -self.quarters)
         if self.flip:
             made = made[:, ::-1]
@@ -153,17 +153,3 @@ def _aspect(area: Attributes, attributes: Attributes) -> float:
         if len(pair) == 2 and min(pair) > 0 and 1 / _MAX_ASPECT <= pair[0] / pair[1] <= _MAX_ASPECT:
             return pair[0] / pair[1]
     return pixel_aspect(attributes)
-
-
-def _resized(
-    image: NDArray[np.uint8], box: tuple[float, float, float, float], size: tuple[int, int]
-) -> NDArray[np.uint8]:
-    whole = all(float(value).is_integer() for value in box)
-    if whole and (box[2] - box[0], box[3] - box[1]) == size:
-        left, top, right, bottom = map(int, box)
-        return image[top:bottom, left:right]
-    from PIL import Image  # noqa: PLC0415 - only pictures of another size need it
-
-    smaller = size[0] < box[2] - box[0] or size[1] < box[3] - box[1]
-    filtering = Image.Resampling.LANCZOS if smaller else Image.Resampling.BICUBIC
-    return np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize(size, filtering, box=box))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from filmjacket.dicom.attributes import get_integer, get_items, get_text
+from filmjacket.dicom.attributes import get_bytes, get_integer, get_items, get_text
 from filmjacket.errors import DicomError, NotAcceptable
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from filmjacket.dicom.attributes import Attributes, Element
+    from filmjacket.dicom.attributes import Attributes
 
 MAX_GROUPS: Final = 8
 """Multiplex groups of an instance that are drawn; the standard's IODs allow up to 5 of most kinds."""
@@ -109,7 +108,7 @@ def _samples(item: Attributes, channels: int, bulk: Callable[[str], bytes]) -> N
         raise _unreadable(
             "Waveform Sample Interpretation (5400,1006) and Bits Allocated (5400,1004) do not fit together"
         )
-    raw = _bytes_of(item.get(_DATA), bulk)
+    raw = get_bytes(item, _DATA, bulk) or b""
     size = np.dtype(dtype).itemsize
     moments = len(raw) // (size * channels)
     told = get_integer(item, "003A0010")
@@ -121,21 +120,8 @@ def _samples(item: Attributes, channels: int, bulk: Callable[[str], bytes]) -> N
     return np.frombuffer(raw, dtype, count * channels).reshape(count, channels)
 
 
-def _bytes_of(element: Element | None, bulk: Callable[[str], bytes]) -> bytes:
-    if element is None:
-        return b""
-    if "InlineBinary" in element:
-        return base64.b64decode(str(element["InlineBinary"]))
-    uri = element.get("BulkDataURI")
-    # The last segment of the server's own bulk data URLs is the path of the attribute.
-    return bulk(str(uri).rsplit("/", 1)[-1]) if uri else b""
-
-
 def _padding(item: Attributes, dtype: np.dtype[np.generic]) -> np.generic | None:
-    element = item.get(_PADDING)
-    if element is None:
-        return None
-    raw = _bytes_of(element, lambda _: b"")
+    raw = get_bytes(item, _PADDING, lambda _: b"") or b""
     return np.frombuffer(raw, dtype, 1)[0] if len(raw) >= dtype.itemsize else None
 
 

@@ -22,6 +22,7 @@ from filmjacket.reports.narrative import clinical_document
 from filmjacket.reports.plain_text import as_plain_text
 from filmjacket.reports.structured_report import structured_report
 from filmjacket.reports.xml import as_xml
+from filmjacket.web.media_types import HTML, PDF, PLAIN_TEXT, SVG, TEXT_XML
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -30,19 +31,14 @@ if TYPE_CHECKING:
     from filmjacket.reports.blocks import Report
     from filmjacket.web.refs import ResourceRef
 
-HTML: Final = "text/html"
-PLAIN: Final = "text/plain"
-XML: Final = "text/xml"
-PDF: Final = "application/pdf"
-SVG: Final = "image/svg+xml"
 PNG: Final = "image/png"
 
 CHUNK: Final = 64 * 1024
 """Bytes that are handed out at once."""
 
 _SOP_CLASS: Final = "00080016"
-_REPORT_TYPES: Final = (HTML, PLAIN, XML, PDF)
-_STORED_FIRST: Final = {PDF: (PDF, HTML, PLAIN, XML), XML: (HTML, XML, PLAIN, PDF)}
+_REPORT_TYPES: Final = (HTML, PLAIN_TEXT, TEXT_XML, PDF)
+_STORED_FIRST: Final = {PDF: (PDF, HTML, PLAIN_TEXT, TEXT_XML), TEXT_XML: (HTML, TEXT_XML, PLAIN_TEXT, PDF)}
 _WAVEFORM_TYPES: Final = (SVG, PNG)
 _WAVEFORM_ROOT: Final = "1.2.840.10008.5.1.4.1.1.9."
 _REPORT_ROOT: Final = "1.2.840.10008.5.1.4.1.1.88."
@@ -104,7 +100,7 @@ def render_document(
     if media_type == STORED_TYPES.get(sop_class):
         return RenderedDocument(media_type, _pieces(stored_document(attributes, bulk)))
     page = f"{base_url}/{ref.path}/rendered"
-    if media_type == XML:
+    if media_type == TEXT_XML:
         return _tree(attributes, sop_class, bulk, base_url)
     return _written(_report(attributes, sop_class, bulk, base_url, page), media_type, page)
 
@@ -113,7 +109,7 @@ def _report(attributes: Attributes, sop_class: str, bulk: Callable[[str], bytes]
     stored = STORED_TYPES.get(sop_class)
     if stored is None:
         return structured_report(attributes, read_links(attributes, base_url), bulk)
-    if stored == XML:
+    if stored == TEXT_XML:
         return clinical_document(stored_document(attributes, bulk), document_title(attributes))
     return cover_page(attributes, stored, f"{page}?accept={stored}")
 
@@ -121,7 +117,7 @@ def _report(attributes: Attributes, sop_class: str, bulk: Callable[[str], bytes]
 def _written(report: Report, media_type: str, page: str) -> RenderedDocument:
     if media_type == HTML:
         return RenderedDocument("text/html; charset=utf-8", _encoded(as_html(report)))
-    if media_type == PLAIN:
+    if media_type == PLAIN_TEXT:
         return RenderedDocument("text/plain; charset=utf-8", _encoded(as_plain_text(report)))
     from filmjacket.reports.pdf import as_pdf  # noqa: PLC0415 - ReportLab is slow to load
 

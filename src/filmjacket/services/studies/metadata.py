@@ -18,6 +18,7 @@ from filmjacket.web import negotiate
 from filmjacket.web.bulk_uri import absolute_bulk_uris, bulk_prefix
 from filmjacket.web.charset_choice import choose_charset, in_charset, with_charset
 from filmjacket.web.conditional import etag
+from filmjacket.web.media_types import DICOM_JSON, DICOM_XML
 from filmjacket.web.metadata_query import MetadataQuery, select_attributes
 from filmjacket.web.targets import instance_url
 
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from filmjacket.web.charset_choice import Charset
     from filmjacket.web.refs import ResourceRef
 
-JSON = "application/dicom+json"
-XML = "application/dicom+xml"
 
 WHOLE = MetadataQuery()
 
@@ -51,21 +50,21 @@ def retrieve_metadata(
     representation = negotiate.choose_metadata(preferences, single=ref.instance is not None)
     media_type, multipart = representation.media_type, representation.multipart
     named = preferences.charsets_of(media_type, multipart=multipart)
-    charset = choose_charset(named, query.charsets, only_utf_8=media_type == JSON)
+    charset = choose_charset(named, query.charsets, only_utf_8=media_type == DICOM_JSON)
     fingerprint = index.fingerprint(ref)
     if fingerprint is None:
         raise missing_resource(index, ref)
     digest = _digest(fingerprint, media_type, multipart, charset.name, base_url, query.include, query.creators)
     location = f"{base_url}/{ref.path}/metadata"
     documents = _documents(index, ref, base_url, query)
-    if media_type == JSON:
-        download = Download(JSON, None, _json_array(documents), location=location, etag=etag(digest.hex()))
+    if media_type == DICOM_JSON:
+        download = Download(DICOM_JSON, None, _json_array(documents), location=location, etag=etag(digest.hex()))
     elif multipart:
         parts = (_xml_part(item, document, base_url, charset) for item, document in documents)
-        download = streamed_multi_part(parts, XML, digest=digest)
+        download = streamed_multi_part(parts, DICOM_XML, digest=digest)
     else:
         chunks = (_xml(document, charset) for _, document in documents)
-        download = Download(with_charset(XML, charset), None, chunks, location=location, etag=etag(digest.hex()))
+        download = Download(with_charset(DICOM_XML, charset), None, chunks, location=location, etag=etag(digest.hex()))
     return replace(download, codable=True, unchanged=lambda: index.fingerprint(ref) == fingerprint)
 
 
@@ -119,4 +118,4 @@ def _xml(document: bytes, charset: Charset) -> bytes:
 def _xml_part(item: InstanceMetadata, document: bytes, base_url: str, charset: Charset) -> Part:
     encoded = _xml(document, charset)
     location = f"{instance_url(base_url, item.study_uid, item.series_uid, item.sop_uid)}/metadata"
-    return Part(with_charset(XML, charset), location, len(encoded), partial(iter, (encoded,)))
+    return Part(with_charset(DICOM_XML, charset), location, len(encoded), partial(iter, (encoded,)))

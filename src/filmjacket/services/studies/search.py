@@ -12,6 +12,7 @@ from filmjacket.services.studies.download import Download, Part, multi_part
 from filmjacket.web import negotiate, status
 from filmjacket.web.bulk_uri import absolute_bulk_uris, bulk_prefix
 from filmjacket.web.charset_choice import NO_WISHES, choose_charset, in_charset, with_charset
+from filmjacket.web.media_types import DICOM_JSON, DICOM_XML
 from filmjacket.web.refs import ResourceRef
 from filmjacket.web.targets import resource_url
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from filmjacket.web.query import SearchQuery
 
 RETRIEVE_URL = "00081190"
-JSON = "application/dicom+json"
-XML = "application/dicom+xml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +49,21 @@ def search(
     representation = negotiate.choose_search(preferences)
     media_type = representation.media_type
     named = preferences.charsets_of(media_type, multipart=representation.multipart)
-    charset = choose_charset(named, charsets, only_utf_8=media_type == JSON)
+    charset = choose_charset(named, charsets, only_utf_8=media_type == DICOM_JSON)
     page = index.search(query)
     warnings: list[str] = []
     if page.matches and page.remaining:
         warnings.append(status.warning(base_url, status.additional_results(page.remaining)))
     documents = [_document(match, base_url) for match in page.matches]
-    if media_type == JSON or not documents:
+    if media_type == DICOM_JSON or not documents:
         body = b"[" + b",".join(documents) + b"]"
-        download = Download(JSON, len(body), iter((body,)), warnings=tuple(warnings), codable=True)
+        download = Download(DICOM_JSON, len(body), iter((body,)), warnings=tuple(warnings), codable=True)
     else:
         parts = [
             _xml_part(_url(match, base_url), document, charset)
             for match, document in zip(page.matches, documents, strict=True)
         ]
-        download = replace(multi_part(parts, XML), warnings=tuple(warnings), codable=True)
+        download = replace(multi_part(parts, DICOM_XML), warnings=tuple(warnings), codable=True)
     return SearchAnswer(download, len(documents), page.total)
 
 
@@ -83,4 +82,4 @@ def _document(match: SearchMatch, base_url: str) -> bytes:
 
 def _xml_part(location: str, document: bytes, charset: Charset) -> Part:
     encoded = in_charset(encode_native(decode_attributes(document)), charset)
-    return Part(with_charset(XML, charset), location, len(encoded), partial(iter, (encoded,)))
+    return Part(with_charset(DICOM_XML, charset), location, len(encoded), partial(iter, (encoded,)))
