@@ -77,8 +77,9 @@ def test_a_worker_that_is_killed_while_it_works_costs_one_frame(wall):
 
 
 def test_work_is_stopped_when_it_takes_too_long():
-    made = CodecWall(workers=1, seconds=0.5)
-    made.run(failures.process)
+    made = CodecWall(workers=1, seconds=60)
+    made.run(failures.process)  # a process takes time to start, on a busy machine more than the limit below
+    made._seconds = 0.5
     began = time.monotonic()
     with pytest.raises(DicomError, match=r"more than 0\.5 seconds"):
         made.run(failures.sleep, 30)
