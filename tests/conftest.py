@@ -11,7 +11,8 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -22,15 +23,17 @@ from filmjacket.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 BASE = "/dicom-web"
 
+pytest_plugins = ("tests.engines.fixtures",)
+
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """Settings of an empty embedded archive."""
-    return Settings(data=tmp_path / "archive")
+def settings(tmp_path: Path, backend_settings: Callable[[Path], dict[str, Any]]) -> Settings:
+    """Settings of an empty archive."""
+    data = tmp_path / "archive"
+    return Settings(data=data, **backend_settings(data))
 
 
 @pytest.fixture
@@ -42,12 +45,15 @@ def archive(settings: Settings) -> Iterator[Archive]:
 
 
 @pytest.fixture
-def make_client(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
+def make_client(
+    tmp_path: Path, backend_settings: Callable[[Path], dict[str, Any]]
+) -> Iterator[Callable[..., TestClient]]:
     """Build the application with changed settings: `make_client(edition="2024")`."""
     open_clients: list[TestClient] = []
 
     def make(**changes: object) -> TestClient:
-        changes.setdefault("data", tmp_path / f"archive{len(open_clients)}")
+        data = changes.setdefault("data", tmp_path / f"archive{len(open_clients)}")
+        changes = {**backend_settings(Path(str(data))), **changes}
         client = TestClient(create_app(Settings(**changes)), base_url="http://testserver:8104")
         client.headers["Accept"] = "*/*"
         client.__enter__()

@@ -15,15 +15,21 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from filmjacket.commitment_loop import committing
 from filmjacket.deid.pseudonyms import Pseudonyms
 from filmjacket.dicom.dictionary import warm_up
 from filmjacket.errors import FilmjacketError
 from filmjacket.http.coding import CodedAnswers
 from filmjacket.http.context import Context
 from filmjacket.http.errors import on_client_disconnect, on_filmjacket_error, on_http_exception, on_unexpected
-from filmjacket.http.middleware import AccessLog, HeaderLimit, with_cors
+from filmjacket.http.exchange import Watched
+from filmjacket.http.health import Readiness
+from filmjacket.http.middleware import HeaderLimit, with_cors
+from filmjacket.http.notifications import WakeAfterWrites
 from filmjacket.http.responses import Delivery
 from filmjacket.http.routes import routes
+from filmjacket.jobs.supervisor import Supervisor, start_executor
+from filmjacket.listening import listening
 from filmjacket.logs import configure_logging
 from filmjacket.offload import Lanes
 from filmjacket.opening import open_archive
@@ -34,6 +40,7 @@ from filmjacket.services.studies.rendered_cache import RenderedCache
 from filmjacket.services.studies.studio import Studio
 from filmjacket.services.studies.transcode import Transcoder
 from filmjacket.settings import load_settings
+from filmjacket.watching import watching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -98,31 +105,50 @@ def create_app(settings: Settings) -> ASGIApp:
         wall = open_wall(settings)
         volumes = VolumeCache(maximum_bytes=settings.volumes.maximum_bytes, cache_bytes=settings.volumes.cache_bytes)
         coder = open_transcoder(settings, archive, wall)
+        supervisor = Supervisor(archive.leases, settings.jobs.schedule, start_executor)
+        if settings.jobs.executor:
+            supervisor.start()
         try:
             delivery = Delivery(CodedAnswers(settings.coded_answers_bytes), settings.cache_seconds)
             studio = Studio(archive.index, archive.blobs, wall, RenderedCache(settings.rendered_bytes))
-            yield {
-                "context": Context(
-                    settings,
-                    archive.index,
-                    archive.blobs,
-                    archive.ingest,
-                    lanes,
-                    delivery,
-                    wall,
-                    volumes,
-                    studio,
-                    coder,
-                    pseudonyms=open_pseudonyms(settings),
-                )
-            }
+            async with (
+                watching(settings),
+                listening(settings, archive, lanes) as center,
+                committing(settings, archive, lanes) as loop,
+            ):
+                yield {
+                    "context": Context(
+                        settings,
+                        archive.index,
+                        archive.blobs,
+                        archive.ingest,
+                        lanes,
+                        delivery,
+                        wall,
+                        volumes,
+                        studio,
+                        coder,
+                        pseudonyms=open_pseudonyms(settings),
+                        non_patient=archive.non_patient,
+                        non_patient_ingest=archive.non_patient_ingest,
+                        committer=loop.committer,
+                        wake_committer=loop.wake,
+                        changes=archive.changes,
+                        notifications=center,
+                        worklist=archive.worklist,
+                        scheduled_steps=archive.scheduled_steps,
+                        performed_steps=archive.performed_steps,
+                        readiness=Readiness({"index": archive.index, "blobs": archive.blobs}),
+                    )
+                }
         finally:
+            supervisor.close()
             coder.close()
             wall.close()
             archive.close()
 
     app = Starlette(
-        routes=routes(settings.base_path),
+        routes=routes(settings.base_path, metrics=settings.metrics.enabled and settings.metrics.listen is None),
         lifespan=lifespan,
         exception_handlers={
             FilmjacketError: on_filmjacket_error,
@@ -132,7 +158,9 @@ def create_app(settings: Settings) -> ASGIApp:
         },
     )
     app.router.redirect_slashes = False
-    return AccessLog(with_cors(HeaderLimit(app, settings.limits.header_bytes), settings.cors_origins))
+    bounded = HeaderLimit(WakeAfterWrites(app), settings.limits.header_bytes)
+    watched = with_cors(bounded, settings.cors_origins)
+    return Watched(watched, access=settings.log.access, every=settings.log.access_every)
 
 
 def create_app_from_environment() -> ASGIApp:

@@ -35,6 +35,13 @@ class BadRequest(FilmjacketError):
     reason_code = "bad-request"
 
 
+class Forbidden(FilmjacketError):
+    """403: the request is understood and refused, whoever sends it again."""
+
+    status = 403
+    reason_code = "forbidden"
+
+
 class NotFound(FilmjacketError):
     """404: the target resource does not exist, or the requester may not know that it does."""
 
@@ -132,6 +139,12 @@ class Unavailable(FilmjacketError):
 
     status = 503
     reason_code = "unavailable"
+
+
+class CommitUnknown(Unavailable):
+    """503: the index was lost while it committed: what was asked for may be there, or not."""
+
+    reason_code = "commit-unknown"
 
 
 class OutOfStorage(FilmjacketError):

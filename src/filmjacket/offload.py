@@ -7,10 +7,14 @@ runs to its end, also when the request that asked for it is cancelled, so that n
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 import anyio
 from anyio.to_thread import run_sync
+
+from filmjacket.metrics import gauge, histogram
+from filmjacket.spans import span
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
@@ -22,25 +26,61 @@ Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
 
 
+class _Lane:
+    """Threads of one kind, and what there is to know about them."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        self._limiter = anyio.CapacityLimiter(threads)
+        self._span = f"lane.{name}"
+        gauge("filmjacket_lane_threads", lane=name).put(threads)
+        self._running = gauge("filmjacket_lane_running", lane=name)
+        self._waiting = gauge("filmjacket_lane_waiting", lane=name)
+        self._wait_seconds = histogram("filmjacket_lane_wait_seconds", lane=name)
+
+    async def run(self, function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
+        """Run a function in one of the threads, as soon as there is one."""
+        called = perf_counter()
+        begun = False
+
+        def work() -> Result:
+            nonlocal begun
+            begun = True
+            self._waiting.add(-1)
+            self._running.add(1)
+            self._wait_seconds.observe(perf_counter() - called)
+            try:
+                with span(self._span):
+                    return function(*arguments)
+            finally:
+                self._running.add(-1)
+
+        self._waiting.add(1)
+        try:
+            return await run_sync(work, limiter=self._limiter)
+        finally:
+            if not begun:  # cancelled before there was a thread
+                self._waiting.add(-1)
+
+
 class Lanes:
     """Bounded threads: `db` for searches, `disk` for what reads or writes stored files, `cpu` for making pictures."""
 
     def __init__(self, *, db: int, disk: int, cpu: int = 2) -> None:
-        self._db = anyio.CapacityLimiter(db)
-        self._disk = anyio.CapacityLimiter(disk)
-        self._cpu = anyio.CapacityLimiter(cpu)
+        self._db = _Lane("db", db)
+        self._disk = _Lane("disk", disk)
+        self._cpu = _Lane("cpu", cpu)
 
     async def db(self, function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
         """Run a unit of work on the index."""
-        return await run_sync(function, *arguments, limiter=self._db)
+        return await self._db.run(function, *arguments)
 
     async def disk(self, function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
         """Run work on stored files."""
-        return await run_sync(function, *arguments, limiter=self._disk)
+        return await self._disk.run(function, *arguments)
 
     async def cpu(self, function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
         """Run work that keeps a processor busy."""
-        return await run_sync(function, *arguments, limiter=self._cpu)
+        return await self._cpu.run(function, *arguments)
 
     async def stream(self, chunks: Iterator[bytes], *, cpu: bool = False) -> AsyncGenerator[bytes]:
         """The chunks of a blocking iterator, read in the `disk` lane one ahead of what has been consumed.

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.engines.backends import Backend
+
 
 @pytest.fixture(scope="session")
-def searchable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searchable]:
+def searchable(tmp_path_factory: pytest.TempPathFactory, backend: Backend) -> Iterator[Searchable]:
     """The archive of the search tests, filled once."""
-    settings = Settings(data=tmp_path_factory.mktemp("searchable") / "archive")
+    settings = Settings(data=tmp_path_factory.mktemp("searchable") / "archive", **backend.fresh_settings())
     with TestClient(create_app(settings), base_url="http://testserver:8104") as client:
         client.headers["Accept"] = "*/*"
         books = library()
@@ -40,14 +42,15 @@ def blank_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_client(
-    make_client: Callable[..., TestClient], blank_archive: Path, tmp_path: Path
+    make_client: Callable[..., TestClient], blank_archive: Path, tmp_path: Path, backend: Backend
 ) -> Callable[..., TestClient]:
     """As the fixture of the same name for all tests, with archives copied from the blank one."""
     numbers = count()
 
     def make(**changes: object) -> TestClient:
         data = changes.setdefault("data", tmp_path / f"archive{next(numbers)}")
-        shutil.copytree(blank_archive, str(data))
+        if backend.embedded:
+            shutil.copytree(blank_archive, str(data))
         return make_client(**changes)
 
     return make

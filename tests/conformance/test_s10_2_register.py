@@ -21,13 +21,15 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import generate_uid
 from starlette.testclient import TestClient
-from tests import part10, samples
+from tests import non_patient, part10, procedures, samples
 from tests.sr_documents import ROOT as ROOT_OF_CLASSES
 from tests.sr_documents import channel, encapsulated, file_of, waveform
 from tests.volumes import Grid, enhanced
 
 import filmjacket
 from filmjacket.app import create_app
+from filmjacket.archive.deletions import DAY
+from filmjacket.clock import now
 from filmjacket.conformance.declarations import Selection
 from filmjacket.conformance.parameters import ACCEPT, ATTRIBUTE, CHARSET, PATH_VARIABLES
 from filmjacket.conformance.register import EVERYWHERE, REGISTER, operations, selection_of
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
 BASE = "/dicom-web"
 EXPLICIT = "1.2.840.10008.1.2.1"
+CT = "1.2.840.10008.5.1.4.1.1.2"
 ROOT = Path(__file__).parents[2]
 OPERATIONS = operations()
 NAMES = sorted(OPERATIONS)
@@ -99,6 +102,9 @@ READERS_OF_QUERIES = {
     # who gets the raw query, and where the parameters it knows are declared
     ("http/request.py", "accept_parameter"),
     ("http/studies.py", "parse_search"),
+    ("http/non_patient.py", "parse_entity_search"),
+    ("http/non_patient.py", "parse_charset_wishes"),
+    ("http/commitment.py", "parse_charset_wishes"),
     ("http/studies.py", "parse_charset_wishes"),
     ("http/studies.py", "parse_metadata_query"),
     ("http/rendered.py", "parse_rendering"),
@@ -108,6 +114,11 @@ READERS_OF_QUERIES = {
     ("http/capabilities.py", ""),  # hands over to the URI service
     ("http/thumbnails.py", "parse_thumbnail_query"),
     ("http/uri.py", "parse_uri_request"),
+    ("http/procedures.py", "parse_entity_search"),
+    ("http/procedures.py", "parse_charset_wishes"),
+    ("http/procedures.py", "parse_includefield"),
+    ("http/procedures.py", "_says_update"),
+    ("http/procedures.py", "_on_fault"),
 }
 
 
@@ -181,6 +192,9 @@ class Stored:
         self._store_picture()
         self._store_documents()
         self._store_volume()
+        self._store_non_patient()
+        self._request_commitment()
+        self._store_steps()
 
     def _store(self, syntax: str) -> None:
         series, instance = generate_uid(), generate_uid()
@@ -213,6 +227,34 @@ class Stored:
         names = ("study", "series", "instance")
         self.uids["volume"] = dict(zip(names, samples.uids(file), strict=True)) | {"frames": "1,2"}
 
+    def _store_non_patient(self) -> None:
+        """An instance of each category, with a bulk value."""
+        for sop_class, category in non_patient.CATEGORY_OF.items():
+            uid = generate_uid()
+            file = non_patient.file_of(sop_class, uid, EncapsulatedDocument=bytes(2000))
+            response = self.client.post(
+                f"{BASE}/{category}", content=file, headers={"Content-Type": "application/dicom"}
+            )
+            assert response.status_code == 200, response.text
+            self.uids[category] = {"uid": uid, "path": "00420011"}
+
+    def _store_steps(self) -> None:
+        """A scheduled step, and a performed one that is about no scheduled step."""
+        self.uids["scheduled"] = {"study": "1.2.3.1", "step": "STEP1"}
+        self.uids["performed"] = {"performed": "1.2.3.2"}
+        path = f"{procedures.SCHEDULE}/1.2.3.1/STEP1"
+        response = self.client.put(path, json=procedures.scheduled(), headers=procedures.JSON)
+        assert response.status_code in {200, 201}, response.text
+        body = procedures.performed(ScheduledStepAttributesSequence=procedures.request_item(step=None))
+        response = self.client.post(f"{procedures.PERFORMED}/1.2.3.2", json=body, headers=procedures.JSON)
+        assert response.status_code in {201, 409}, response.text
+
+    def _request_commitment(self) -> None:
+        """A storage commitment, whose instance there need not be."""
+        self.uids["commitment"] = {"transaction": generate_uid()}
+        path = f"{BASE}/commitment-requests/{self.uids['commitment']['transaction']}"
+        assert self.client.post(path, json=COMMIT, headers=COMMIT_HEADERS).status_code == 200
+
     def _store_documents(self) -> None:
         """A structured report, a waveform and a model of each kind, each in a study of its own."""
         uids = {"StudyInstanceUID": generate_uid(), "SeriesInstanceUID": generate_uid()}
@@ -233,6 +275,13 @@ class Stored:
         return BASE + resource.template.format(**uids)
 
 
+COMMIT = {
+    "00081199": {
+        "vr": "SQ",
+        "Value": [{"00081150": {"vr": "UI", "Value": ["1.2.3"]}, "00081155": {"vr": "UI", "Value": ["1.2.3.4"]}}],
+    }
+}
+COMMIT_HEADERS = {"Content-Type": "application/dicom+json"}
 WADO = "/wado?requestType=WADO&studyUID={study}&seriesUID={series}&objectUID={instance}"
 
 
@@ -248,6 +297,14 @@ def kind_of(resource: Resource, syntax: str = "") -> str:
     """Which of the stored instances a resource can be asked of."""
     if resource.name == "wado-uri":
         return syntax or "volume"
+    if "{uid}" in resource.template:
+        return resource.template.split("/")[1]
+    if "{performed}" in resource.template:
+        return "performed"
+    if "{step}" in resource.template:
+        return "scheduled"
+    if "{transaction}" in resource.template:
+        return "commitment"
     if resource.template.endswith(("/rendered", "/thumbnail")):
         return syntax if syntax in DOCUMENTS else "picture"
     return "volume" if resource.template.endswith(("renderedmpr", "rendered3d")) else syntax
@@ -366,7 +423,10 @@ def test_head_wherever_get(stored: Stored, name: str) -> None:
 
 # Parameters ---------------------------------------------------------------------------------------------------
 
-PARAMETERS = [(name, row) for name in NAMES for row in OPERATIONS[name][1].parameters]
+# Those of requests with a payload are asked for with one, in the tests of their sections.
+PARAMETERS = [
+    (name, row) for name in NAMES for row in OPERATIONS[name][1].parameters if OPERATIONS[name][1].method != "POST"
+]
 
 
 @pytest.mark.parametrize(("name", "row"), PARAMETERS, ids=lambda value: getattr(value, "name", value))
@@ -449,6 +509,10 @@ def provoke_retrieve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         with monkeypatch.context() as patch:
             patch.setattr(stored.client.app_state["context"].volumes, "maximum_bytes", 0)
             yield get(stored.path(OPERATIONS["series-renderedmpr"][1])).status_code
+        with monkeypatch.context() as patch:
+            url = "https://store.example.org/bucket/x?X-Amz-Signature=1"
+            patch.setattr(type(stored.client.app_state["context"].blobs), "public_url", lambda *_: url)
+            yield get(path, headers=alone, follow_redirects=False).status_code
         with monkeypatch.context() as patch:
             patch.setattr(type(stored.client.app_state["context"].index), "instances", unavailable)
             yield get(path).status_code
@@ -556,7 +620,208 @@ def described(stored: Stored, method: str, path: str) -> Iterator[int]:
     yield ask(method, f"{path}?x={'a' * 5000}").status_code
 
 
+def provoke_retrieve_non_patient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    with fresh(tmp_path) as stored:
+        get, path = stored.client.get, stored.path(OPERATIONS["retrieve-inventories"][1])
+        alone = {"Accept": "application/dicom; transfer-syntax=*"}
+        first = get(path, headers=alone)
+        yield first.status_code
+        yield get(path, headers=alone | {"Range": "bytes=0-9"}).status_code
+        yield get(path, headers=alone | {"If-None-Match": first.headers["etag"]}).status_code
+        yield get(f"{BASE}/inventories/x").status_code
+        yield get(f"{BASE}/inventories/1.2.3").status_code
+        yield get(path, headers={"Accept": "image/png"}).status_code
+        yield get(path, headers=alone | {"If-Match": '"other"'}).status_code
+        yield get(f"{path}?x={'a' * 5000}").status_code
+        yield get(path, headers=alone | {"Range": "bytes=9999999-"}).status_code
+        monkeypatch.setattr(type(stored.client.app_state["context"].non_patient), "find", unavailable)
+        yield get(path).status_code
+
+
+def provoke_search_non_patient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edition: str = "2026") -> Iterator[int]:
+    with fresh(tmp_path, edition=edition) as stored:
+        get, path = stored.client.get, f"{BASE}/color-palettes"
+        yield get(path).status_code
+        yield get(f"{path}?ContentLabel=NOTHING").status_code
+        yield get(f"{path}?limit=x").status_code
+        yield get(path, headers={"Accept": "image/png"}).status_code
+        yield get(f"{path}?x={'a' * 5000}").status_code
+        monkeypatch.setattr(type(stored.client.app_state["context"].non_patient), "search", unavailable)
+        yield get(path).status_code
+
+
+def provoke_search_non_patient_of_2024(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    yield from provoke_search_non_patient(tmp_path, monkeypatch, "2024")
+
+
+def provoke_store_non_patient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    dicom = {"Content-Type": "application/dicom"}
+    with fresh(tmp_path, strict_accept=True, limits={"request_bytes": 1 << 17}) as stored:
+        post, path, file = stored.client.post, f"{BASE}/color-palettes", non_patient.file_of(non_patient.COLOR_PALETTE)
+        yield post(path, content=file, headers=dicom).status_code
+        yield post(path, content=b"nonsense", headers=dicom).status_code
+        yield post(path, content=file, headers=dicom | {"Accept": "image/png"}).status_code
+        yield post(path, content=samples.sample("CT_small.dcm"), headers=dicom).status_code
+        yield post(path, content=b"x" * (1 << 18), headers=dicom).status_code
+        yield post(path, content=file, headers={"Content-Type": "text/plain"}).status_code
+        other = non_patient.file_of(non_patient.COLOR_PALETTE)
+        for refusal in (full, unavailable):
+            with monkeypatch.context() as patch:
+                patch.setattr(type(stored.client.app_state["context"].blobs), "publish", refusal)
+                yield post(path, content=other, headers=dicom).status_code
+
+
+def provoke_request_commitment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    with fresh(tmp_path / "a", limits={"metadata_bytes": 1 << 15}) as stored:
+        post, path = stored.client.post, f"{BASE}/commitment-requests/1.2.3"
+        yield post(path, json=COMMIT, headers=COMMIT_HEADERS).status_code
+        yield post(path, json=COMMIT, headers=COMMIT_HEADERS).status_code
+        yield post(path, json={}, headers=COMMIT_HEADERS).status_code
+        yield post(path, json=COMMIT, headers=COMMIT_HEADERS | {"Accept": "image/png"}).status_code
+        yield post(path, content=b" " * (1 << 16), headers=COMMIT_HEADERS).status_code
+        yield post(f"{path}?x={'a' * 5000}", json=COMMIT, headers=COMMIT_HEADERS).status_code
+        yield post(path, content=b"x", headers={"Content-Type": "text/plain"}).status_code
+        uids = stored.uids["picture"]
+        item = {"00081150": {"vr": "UI", "Value": [CT]}, "00081155": {"vr": "UI", "Value": [uids["instance"]]}}
+        known = {"00081199": {"vr": "SQ", "Value": [item]}}
+        with monkeypatch.context() as patch:
+            patch.setattr(type(stored.client.app_state["context"].blobs), "chunks", unavailable)
+            yield post(f"{path}.4", json=known, headers=COMMIT_HEADERS).status_code
+        monkeypatch.setattr(type(stored.client.app_state["context"].committer), "request", unavailable)
+        yield post(f"{path}.5", json=known, headers=COMMIT_HEADERS).status_code
+
+
+def provoke_check_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    with fresh(tmp_path / "a") as stored:
+        get, path = stored.client.get, stored.path(OPERATIONS["commitment-result"][1])
+        yield get(path).status_code
+        yield get(f"{BASE}/commitment-requests/x").status_code
+        yield get(f"{BASE}/commitment-requests/1.2.3").status_code
+        yield get(path, headers={"Accept": "image/png"}).status_code
+        yield get(f"{path}?x={'a' * 5000}").status_code
+        committer = stored.client.app_state["context"].committer
+        with monkeypatch.context() as patch:
+            patch.setattr(type(stored.client.app_state["context"].blobs), "chunks", unavailable)
+            item = {
+                "00081150": {"vr": "UI", "Value": [CT]},
+                "00081155": {"vr": "UI", "Value": [stored.uids["picture"]["instance"]]},
+            }
+            pending = f"{BASE}/commitment-requests/1.2.9"
+            stored.client.post(pending, json={"00081199": {"vr": "SQ", "Value": [item]}}, headers=COMMIT_HEADERS)
+            yield get(pending).status_code
+        with monkeypatch.context() as patch:
+            patch.setattr(committer, "_clock", lambda: now() + 400 * DAY)
+            yield get(path).status_code
+        monkeypatch.setattr(type(committer), "result", unavailable)
+        yield get(path).status_code
+
+
+def provoke_search_scheduled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edition: str = "2026") -> Iterator[int]:
+    with fresh(tmp_path, edition=edition) as stored:
+        get, path = stored.client.get, procedures.SCHEDULED
+        yield get(path).status_code
+        yield get(f"{path}?PatientID=NOBODY").status_code
+        yield get(f"{path}?limit=x").status_code
+        yield get(path, headers={"Accept": "image/png"}).status_code
+        yield get(f"{path}?x={'a' * 5000}").status_code
+        monkeypatch.setattr(type(stored.client.app_state["context"].scheduled_steps), "search", unavailable)
+        yield get(path).status_code
+
+
+def provoke_search_scheduled_of_2024(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    yield from provoke_search_scheduled(tmp_path, monkeypatch, "2024")
+
+
+def provoke_retrieve_scheduled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    with fresh(tmp_path) as stored:
+        path = stored.path(OPERATIONS["retrieve-scheduled-step"][1])
+        steps = type(stored.client.app_state["context"].scheduled_steps)
+        yield from retrieved(stored, path, f"{procedures.SCHEDULE}/1.2.3.9/X", f"{procedures.SCHEDULE}/x/X")
+        monkeypatch.setattr(steps, "find", unavailable)
+        yield stored.client.get(path).status_code
+
+
+def provoke_retrieve_performed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    with fresh(tmp_path) as stored:
+        path = stored.path(OPERATIONS["retrieve-performed-step"][1])
+        steps = type(stored.client.app_state["context"].performed_steps)
+        yield from retrieved(stored, path, f"{procedures.PERFORMED}/1.2.3.9", f"{procedures.PERFORMED}/x")
+        monkeypatch.setattr(steps, "find", unavailable)
+        yield stored.client.get(path).status_code
+
+
+def retrieved(stored: Stored, path: str, unknown: str, malformed: str) -> Iterator[int]:
+    get = stored.client.get
+    first = get(path)
+    yield first.status_code
+    yield get(path, headers={"If-None-Match": first.headers["etag"]}).status_code
+    yield get(malformed).status_code
+    yield get(unknown).status_code
+    yield get(path, headers={"Accept": "image/png"}).status_code
+    yield get(path, headers={"If-Match": '"other"'}).status_code
+    yield get(f"{path}?x={'a' * 5000}").status_code
+
+
+def provoke_schedule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    with fresh(tmp_path, limits={"metadata_bytes": 1 << 15}) as stored:
+        client, path = stored.client, procedures.SCHEDULE
+        two = [procedures.scheduled({"ScheduledProcedureStepID": name}) for name in ("A", "B")]
+        yield client.post(path, json=two, headers=procedures.JSON).status_code
+        one = procedures.scheduled({"ScheduledProcedureStepID": "C"})
+        yield client.post(path, json=one, headers=procedures.JSON).status_code
+        yield client.post(path, json=one, headers=procedures.JSON | {"Accept": "image/png"}).status_code
+        yield client.post(path, json={}, headers=procedures.JSON).status_code
+        yield client.post(path, content=b" " * (1 << 16), headers=procedures.JSON).status_code
+        yield client.post(path, content=b"x", headers={"Content-Type": "text/plain"}).status_code
+        yield client.delete(f"{path}/1.2.3.1/C", headers={"If-Match": '"other"'}).status_code
+        yield client.delete(f"{path}/1.2.3.1/C").status_code
+        yield client.delete(f"{path}/1.2.3.1/C").status_code
+        monkeypatch.setattr(type(client.app_state["context"].scheduled_steps), "put", unavailable)
+        yield client.post(path, json=one, headers=procedures.JSON).status_code
+
+
+def provoke_create_performed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    with fresh(tmp_path, limits={"metadata_bytes": 1 << 15}) as stored:
+        post, path = stored.client.post, f"{procedures.PERFORMED}/1.2.3.4"
+        yield post(path, json=procedures.performed(), headers=procedures.JSON).status_code
+        yield post(path, json=procedures.performed(), headers=procedures.JSON).status_code
+        yield post(f"{path}?x={'a' * 5000}", json={}, headers=procedures.JSON).status_code
+        yield from updated(stored, post, f"{path}?update", f"{procedures.PERFORMED}/1.2.3.9?update")
+        monkeypatch.setattr(type(stored.client.app_state["context"].performed_steps), "create", unavailable)
+        yield post(path, json=procedures.performed(), headers=procedures.JSON).status_code
+
+
+def provoke_update_performed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    with fresh(tmp_path, limits={"metadata_bytes": 1 << 15}) as stored:
+        path = f"{procedures.PERFORMED}/1.2.3.2"
+        yield from updated(stored, stored.client.post, f"{path}/update", f"{procedures.PERFORMED}/1.2.3.9/update")
+        monkeypatch.setattr(type(stored.client.app_state["context"].performed_steps), "change", unavailable)
+        yield stored.client.patch(path, json=procedures.completing(), headers=procedures.JSON).status_code
+
+
+def updated(stored: Stored, send: Any, path: str, unknown: str) -> Iterator[int]:
+    yield send(path, json=procedures.completing(), headers=procedures.JSON).status_code
+    yield send(path, json=procedures.completing(), headers=procedures.JSON).status_code
+    yield send(path, json={}, headers=procedures.JSON).status_code
+    yield send(unknown, json=procedures.completing(), headers=procedures.JSON).status_code
+    yield send(path, content=b" " * (1 << 16), headers=procedures.JSON).status_code
+    yield send(path, content=b"x", headers={"Content-Type": "text/plain"}).status_code
+
+
 PROVOCATIONS = {
+    ("Search for Scheduled Procedure Steps", "2026"): provoke_search_scheduled,
+    ("Search for Scheduled Procedure Steps", "2024"): provoke_search_scheduled_of_2024,
+    ("Retrieve Scheduled Step", "2026"): provoke_retrieve_scheduled,
+    ("Schedule", "2026"): provoke_schedule,
+    ("Create Performed Procedure Step", "2026"): provoke_create_performed,
+    ("Update Performed Procedure Step", "2026"): provoke_update_performed,
+    ("Retrieve Performed Procedure Step", "2026"): provoke_retrieve_performed,
+    ("Retrieve Non-Patient Instance", "2026"): provoke_retrieve_non_patient,
+    ("Search for Non-Patient Instances", "2026"): provoke_search_non_patient,
+    ("Search for Non-Patient Instances", "2024"): provoke_search_non_patient_of_2024,
+    ("Store Non-Patient Instances", "2026"): provoke_store_non_patient,
+    ("Request Storage Commitment", "2026"): provoke_request_commitment,
+    ("Check Storage Commitment Result", "2026"): provoke_check_result,
     ("Retrieve", "2026"): provoke_retrieve,
     ("Retrieve by URI", "2026"): provoke_uri,
     ("Search", "2026"): provoke_search,
@@ -624,7 +889,17 @@ GENERAL_HEADERS = {"x-request-id", "accept-ranges", "content-disposition", "x-co
 """Header fields without a meaning in PS3.18, which HTTP or browsers know."""
 
 
-@pytest.mark.parametrize("name", ["Retrieve", "Retrieve by URI", "Search", "Describe"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Retrieve",
+        "Retrieve by URI",
+        "Search",
+        "Describe",
+        *(name for name in TRANSACTIONS if "Non-Patient" in name),
+        "Check Storage Commitment Result",
+    ],
+)
 def test_response_headers_are_declared(stored: Stored, name: str) -> None:
     declared = {row.name.lower() for row in TRANSACTIONS[name].response_headers}
     assert sent_headers(stored, name) - GENERAL_HEADERS <= declared

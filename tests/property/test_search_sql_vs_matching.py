@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.engines.backends import Backend
+
 CT = "1.2.840.10008.5.1.4.1.1.2"
 MR = "1.2.840.10008.5.1.4.1.1.4"
 
@@ -235,6 +237,8 @@ KEYS: dict[Level, dict[str, Callable[[Maker], str]]] = {
 }
 
 
+# What was declared, and rows that migrations put there.
+LASTING = {"search_attributes", "study_locks", "schema_compatibility", "log_positions"}
 DECLARED = (
     *("StudyDescription", "PatientBirthDate", "OtherPatientNames", "AdmittingDiagnosesDescription", "SliceThickness"),
     *("RequestAttributesSequence.ScheduledProcedureStepDescription", "Rows"),
@@ -242,18 +246,22 @@ DECLARED = (
 
 
 @pytest.fixture(scope="module", params=[(), DECLARED], ids=["nothing declared", "declared"])
-def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlIndex]:
+def index(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, backend: Backend
+) -> Iterator[SqlIndex]:
     path: Path = tmp_path_factory.mktemp("index") / "index.db"
-    opened = open_index(f"sqlite:///{path}", search_attributes=request.param)
+    kept_in = backend.fresh_settings()
+    opened = open_index(kept_in.get("database", f"sqlite:///{path}"), search_attributes=request.param)
     yield opened
     opened.close()
+    backend.discard(kept_in)
 
 
 def fill(index: SqlIndex, archive: list[Any]) -> dict[Level, dict[str, dict[str, Any]]]:
     """Store an archive; returns what each entity is, as a data set, by its own UID."""
     index._database.write(
         lambda connection: [
-            connection.execute(delete(t)) for t in metadata.sorted_tables if t.name != "search_attributes"
+            connection.execute(delete(table)) for table in metadata.sorted_tables if table.name not in LASTING
         ]
     )
     entities: dict[Level, dict[str, dict[str, Any]]] = {level: {} for level in LEVELS}

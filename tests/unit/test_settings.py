@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from filmjacket.archive.encryption import Encryption
 from filmjacket.archive.policies import DuplicatePolicy
 from filmjacket.errors import FilmjacketError
 from filmjacket.pixels.wall import Isolation
@@ -26,6 +27,7 @@ from filmjacket.settings import (
 SAMPLES: dict[str, tuple[str, object]] = {
     "data": ("/srv/archive", Path("/srv/archive")),
     "database": ("postgresql://user:secret@db/filmjacket", None),
+    "blobs": ("s3://bucket/prefix/", "s3://bucket/prefix"),
     "server": ("uvicorn", Engine.UVICORN),
     "host": ("::", "::"),
     "port": ("8105", 8105),
@@ -72,6 +74,29 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "lanes.cpu": ("4", 4),
     "thumbnails.size": ("128", 128),
     "deidentification.key": ("a secret of some length", SecretStr("a secret of some length")),
+    "s3.endpoint": ("https://s3.example.org/", "https://s3.example.org"),
+    "s3.region": ("eu-central-1", "eu-central-1"),
+    "s3.key_id": ("filmjacket", "filmjacket"),
+    "s3.secret": ("secret", SecretStr("secret")),
+    "s3.session_token": ("token", SecretStr("token")),
+    "s3.virtual_hosted": ("true", True),
+    "s3.allow_http": ("true", True),
+    "s3.connect_seconds": ("1", 1.0),
+    "s3.read_seconds": ("2.5", 2.5),
+    "s3.write_seconds": ("60", 60.0),
+    "s3.retries": ("0", 0),
+    "s3.retry_seconds": ("5", 5.0),
+    "s3.part_bytes": ("16MiB", 16 << 20),
+    "s3.upload_memory_bytes": ("64MiB", 64 << 20),
+    "s3.read_ahead_bytes": ("4MiB", 4 << 20),
+    "s3.read_memory_bytes": ("16MiB", 16 << 20),
+    "s3.cache_directory": ("/var/cache/filmjacket", Path("/var/cache/filmjacket")),
+    "s3.cache_bytes": ("0", 0),
+    "s3.redirects": ("true", True),
+    "s3.redirect_seconds": ("60", 60),
+    "s3.redirect_endpoint": ("https://images.example.org", "https://images.example.org"),
+    "s3.encryption": ("sse-kms", Encryption.SSE_KMS),
+    "s3.encryption_key": ("key", SecretStr("key")),
     "rendered_bytes": ("1MiB", 1 << 20),
 }
 
@@ -198,6 +223,12 @@ def test_settings_are_frozen():
         ("[limits]\nparst = 1", ["limits.parst", "no such setting", "limits.parts"]),
         ("prot = 1", ["prot", "did you mean", "port"]),
         ("limits = 3", ["limits", "table"]),
+        ('blobs = "/srv/blobs"', ["blobs (FILMJACKET_BLOBS)", "file:///path", "s3://bucket/prefix"]),
+        ('blobs = "s3:///prefix"', ["blobs"]),
+        ('blobs = "s3://key:secret@bucket/prefix"', ["blobs", "settings of their own"]),
+        ('blobs = "file://host/path"', ["blobs"]),
+        ('[s3]\nendpoint = "s3.example.org"', ["s3.endpoint (FILMJACKET_S3__ENDPOINT)", "https://"]),
+        ('[s3]\npart_bytes = "1MiB"', ["s3.part_bytes"]),
         ("port = ", ["filmjacket.toml", "TOML"]),
     ],
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from filmjacket.archive.deletion_port import DeletionIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from filmjacket.archive.policies import DuplicatePolicy
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
         StoredInstance,
         StoreOutcome,
     )
+    from filmjacket.archive.spans import Span
+    from filmjacket.archive.statistics import Statistics
     from filmjacket.web.query import SearchQuery
     from filmjacket.web.refs import ResourceRef
 
 
-class Index(DeletionIndex, Protocol):
-    """The searchable index: one call is one unit of work."""
+class InstanceStore(Protocol):
+    """The part of an index that takes instances in: those of patients, and those of nobody (PS3.18 10.5, 12.5)."""
 
     def store(
         self,
@@ -46,6 +48,10 @@ class Index(DeletionIndex, Protocol):
         Concurrent calls may share a transaction (group commit); each returns only when its own is durable.
         """
         ...
+
+
+class Index(InstanceStore, DeletionIndex, Protocol):
+    """The searchable index: one call is one unit of work."""
 
     def search(self, query: SearchQuery) -> SearchPage:
         """Answer a search (PS3.18 10.6); the page honours limit, offset and the server's maximum."""
@@ -104,6 +110,21 @@ class Index(DeletionIndex, Protocol):
         """Those of the SHA-256 digests that are stored already, for resumable import; deleted ones are not."""
         ...
 
+    def statistics(self) -> Statistics:
+        """Figures of the whole archive as of one moment; they are counted, which takes time."""
+        ...
+
+    def rows(self) -> int:
+        """How many rows `copy_to` will copy."""
+        ...
+
+    def copy_to(self, url: str, *, on_rows: Callable[[int], None] = ...) -> None:
+        """Copy everything, as of one moment, into a new or empty index at a database URL.
+
+        `on_rows` is told the number of rows after each step. Raises `Conflict` if the other index is not empty.
+        """
+        ...
+
     def check(self) -> None:
         """Raise `Unavailable` if the index cannot answer (readiness)."""
         ...
@@ -154,11 +175,30 @@ class Spool(Protocol):
         ...
 
 
-class Blobs(Protocol):
+class BlobReader(Protocol):
+    """Reads the bytes of Part 10 files."""
+
+    def read(self, key: str, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes from `offset`; raises `NotFound` if the blob or a part of the range is missing."""
+        ...
+
+    def chunks(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The bytes of a range in chunks of at most 256 KiB."""
+        ...
+
+    def reading(self, spans: Sequence[Span]) -> BlobReader:
+        """The same bytes for one reader who is going to read these spans, about in this order.
+
+        A store that is far away fetches them ahead, as far as memory allows. Other reads work as ever.
+        """
+        ...
+
+
+class Blobs(BlobReader, Protocol):
     """The bytes of Part 10 files, write once."""
 
-    def stage(self) -> StagedBlob:
-        """Begin to receive one blob."""
+    def stage(self, key: str | None = None) -> StagedBlob:
+        """Begin to receive one blob, under a new key unless one is given: a copy has that of its original."""
         ...
 
     def spool(self) -> Spool:
@@ -169,16 +209,16 @@ class Blobs(Protocol):
         """Make finished blobs durable under their keys; returns only when a power cut could not undo it."""
         ...
 
-    def read(self, key: str, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes from `offset`; raises `NotFound` if the blob or a part of the range is missing."""
-        ...
-
-    def chunks(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """The bytes of a range in chunks of at most 256 KiB."""
+    def size(self, key: str) -> int | None:
+        """Length of a blob in bytes, None if it is missing."""
         ...
 
     def local_path(self, key: str) -> Path | None:
         """Path of the blob if it is a plain file that the HTTP server may send by itself."""
+        ...
+
+    def public_url(self, key: str) -> str | None:
+        """URL under which a client may get the blob from the store itself for a while, if it may."""
         ...
 
     def open(self, key: str) -> BinaryIO:
@@ -199,4 +239,8 @@ class Blobs(Protocol):
 
     def check(self) -> None:
         """Raise `Unavailable` or `OutOfStorage` if blobs cannot be written (readiness)."""
+        ...
+
+    def close(self) -> None:
+        """Finish what runs and release threads and files."""
         ...

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, BinaryIO
 
 from filmjacket.blobs.keys import DIRECTORY_DEPTH, KEY_PATTERN, check_key, new_key
+from filmjacket.blobs.room import Room
 from filmjacket.blobs.spool import LocalSpool
 from filmjacket.blobs.stage import CREATE, LocalStage, storage_error
-from filmjacket.errors import FilmjacketError, NotFound, OutOfStorage
+from filmjacket.errors import FilmjacketError, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from filmjacket.archive.ports import StagedBlob
+    from filmjacket.archive.spans import Span
 
 STAGE = ".stage"
 CHUNK_BYTES = 256 * 1024
 MEMORY_BYTES = 1 << 20
-ROOM_CHECK_SECONDS = 0.2
-"""Free space is looked at no more often than this."""
-
 KNOWN_DIRECTORIES = 64
 """Directories remembered as being there and durable."""
 
@@ -61,10 +60,9 @@ class LocalBlobs:
         self._root = root.absolute()
         self._stage = self._root / STAGE
         self._memory_bytes = memory_bytes
-        self._minimum_free_bytes = minimum_free_bytes
         self._clock = clock
         self._directories: set[str] = set()
-        self._room_checked = -ROOM_CHECK_SECONDS
+        self._room = Room(self._stage, minimum_free_bytes)
         try:
             self._stage.mkdir(parents=True, exist_ok=True)
             _sync_directory(self._root)
@@ -72,18 +70,19 @@ class LocalBlobs:
         except OSError as error:
             raise storage_error(error) from error
 
-    def stage(self) -> LocalStage:
-        """Begin to receive one blob."""
+    def stage(self, key: str | None = None) -> LocalStage:
+        """Begin to receive one blob, under a new key unless one is given."""
+        name_key = self._new_key if key is None else partial(check_key, key)
         return LocalStage(
             f"{self._stage}/{token_hex(16)}",
             memory_bytes=self._memory_bytes,
-            name_key=self._new_key,
-            check_room=self._check_room,
+            name_key=name_key,
+            check_room=self._room.check,
         )
 
     def spool(self) -> LocalSpool:
         """A new spool beside the staged blobs."""
-        return LocalSpool(str(self._stage), memory_bytes=self._memory_bytes, check_room=self._check_room)
+        return LocalSpool(str(self._stage), memory_bytes=self._memory_bytes, check_room=self._room.check)
 
     def publish(self, staged: Sequence[StagedBlob]) -> None:
         """Make finished blobs durable under their keys; all of them or, with an error, none."""
@@ -121,6 +120,22 @@ class LocalBlobs:
             yield from _read_range(descriptor, offset, length, CHUNK_BYTES)
         finally:
             os.close(descriptor)
+
+    def reading(self, spans: Sequence[Span]) -> LocalBlobs:  # noqa: ARG002 - the kernel reads ahead
+        """The store itself."""
+        return self
+
+    def public_url(self, key: str) -> None:
+        """None: nobody but this server can be asked for a file."""
+
+    def size(self, key: str) -> int | None:
+        """Length of a blob in bytes, None if it is missing."""
+        try:
+            return os.stat(f"{self._root}/{check_key(key)}").st_size  # noqa: PTH116 - a Path costs more than the call
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise storage_error(error) from error
 
     def local_path(self, key: str) -> Path:
         """Path of the blob, for an HTTP server that sends files by itself."""
@@ -170,7 +185,7 @@ class LocalBlobs:
         """Raise `Unavailable` or `OutOfStorage` if blobs cannot be written (readiness)."""
         probe = self._stage / f"probe-{token_hex(16)}"
         try:
-            self._check_room()
+            self._room.check()
             descriptor = os.open(probe, CREATE, 0o600)
             try:
                 os.write(descriptor, b"filmjacket")
@@ -181,20 +196,11 @@ class LocalBlobs:
         except OSError as error:
             raise storage_error(error) from error
 
+    def close(self) -> None:
+        """Nothing is kept open."""
+
     def _new_key(self) -> str:
         return new_key(self._clock(), token_hex(16))
-
-    def _check_room(self) -> None:
-        now = time.monotonic()
-        if not self._minimum_free_bytes or now - self._room_checked < ROOM_CHECK_SECONDS:
-            return
-        if shutil.disk_usage(self._stage).free < self._minimum_free_bytes:
-            raise OutOfStorage(
-                "The blob store has less room left than the configured minimum.",
-                section="PS3.18 10.5.3",
-                offender="minimum_free_bytes",
-            )
-        self._room_checked = now
 
     def _rename(self, source: str, key: str) -> None:
         directory = key.rpartition("/")[0]

@@ -12,7 +12,15 @@ from typing import Annotated
 
 import typer
 
-from filmjacket.cli.options import ConfigOption, DataOption, QuietOption, WorkersOption, settings_from
+from filmjacket.cli.options import (
+    BlobsOption,
+    ConfigOption,
+    DatabaseOption,
+    DataOption,
+    QuietOption,
+    WorkersOption,
+    settings_from,
+)
 from filmjacket.cli.progress import progress, size_text
 from filmjacket.errors import FilmjacketError, NotFound
 
@@ -27,6 +35,8 @@ def export(
         str | None, typer.Option(help="Only this SOP Instance UID; needs --study and --series.")
     ] = None,
     data: DataOption = None,
+    database: DatabaseOption = None,
+    blobs: BlobsOption = None,
     jobs: WorkersOption = None,
     quiet: QuietOption = False,
     config: ConfigOption = None,
@@ -41,7 +51,7 @@ def export(
     """
     if (instance is not None and series is None) or (series is not None and study is None):
         raise FilmjacketError("--instance needs --series, and --series needs --study.", offender="--study")
-    settings = settings_from(config, data=data)
+    settings = settings_from(config, data=data, database=database, blobs=blobs)
     from filmjacket.cli.folder_export import ExportFate, export_instances
     from filmjacket.opening import open_archive
     from filmjacket.web.refs import ResourceRef

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from filmjacket.cli.options import ConfigOption, DataOption, settings_from
+from filmjacket.cli.options import BlobsOption, ConfigOption, DatabaseOption, DataOption, settings_from
 from filmjacket.errors import BadRequest
 
 StudyArgument = Annotated[str, typer.Argument(metavar="STUDY_UID", help="Study Instance UID.")]
@@ -31,13 +31,15 @@ def add(
     study_uid: StudyArgument,
     reason: Annotated[str, typer.Option(help="Why; shown by `filmjacket hold list`.")] = "",
     data: DataOption = None,
+    database: DatabaseOption = None,
+    blobs: BlobsOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Put a study on hold, whether it is stored already or not. A hold that there is stays as it is.
 
     Example: `filmjacket hold add 1.2.840.113619.2.1 --reason "case 4711" --data ./archive`
     """
-    settings = settings_from(config, data=data)
+    settings = settings_from(config, data=data, database=database, blobs=blobs)
     from filmjacket.archive.deletions import Hold
     from filmjacket.clock import now
     from filmjacket.dicom.uids import is_tolerable_uid
@@ -53,12 +55,18 @@ def add(
 
 
 @app.command("remove")
-def remove(study_uid: StudyArgument, data: DataOption = None, config: ConfigOption = None) -> None:
+def remove(
+    study_uid: StudyArgument,
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    blobs: BlobsOption = None,
+    config: ConfigOption = None,
+) -> None:
     """End the hold of a study. Exits with 1 if there was none.
 
     Example: `filmjacket hold remove 1.2.840.113619.2.1 --data ./archive`
     """
-    settings = settings_from(config, data=data)
+    settings = settings_from(config, data=data, database=database, blobs=blobs)
     from filmjacket.opening import open_archive
 
     with closing(open_archive(settings)) as archive:
@@ -69,12 +77,14 @@ def remove(study_uid: StudyArgument, data: DataOption = None, config: ConfigOpti
 
 
 @app.command("list")
-def list_holds(data: DataOption = None, config: ConfigOption = None) -> None:
+def list_holds(
+    data: DataOption = None, database: DatabaseOption = None, blobs: BlobsOption = None, config: ConfigOption = None
+) -> None:
     """List the studies on hold: since when, and why.
 
     Example: `filmjacket hold list --data ./archive`
     """
-    settings = settings_from(config, data=data)
+    settings = settings_from(config, data=data, database=database, blobs=blobs)
     from filmjacket.clock import moment_text
     from filmjacket.opening import open_archive
 

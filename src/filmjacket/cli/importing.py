@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from filmjacket.cli.options import ConfigOption, DataOption, QuietOption, WorkersOption, settings_from
+from filmjacket.cli.options import (
+    BlobsOption,
+    ConfigOption,
+    DatabaseOption,
+    DataOption,
+    QuietOption,
+    WorkersOption,
+    settings_from,
+)
 from filmjacket.cli.progress import progress, size_text
 
 if TYPE_CHECKING:
@@ -31,12 +39,14 @@ SHOWN = 25
 """Rows of the table on the screen; a report lists every file."""
 
 
-def import_folders(
+def import_folders(  # noqa: PLR0913, PLR0917 - one for each option
     folders: Annotated[
         list[Path],
         typer.Argument(metavar="DIR...", help="Folders, or single files.", exists=True, readable=True),
     ],
     data: DataOption = None,
+    database: DatabaseOption = None,
+    blobs: BlobsOption = None,
     jobs: WorkersOption = None,
     duplicates: Annotated[
         str | None,
@@ -60,7 +70,7 @@ def import_folders(
 
     Example: `filmjacket import ./cd-1 ./cd-2 --data ./archive --report import.jsonl`
     """
-    settings = settings_from(config, data=data, duplicates=duplicates)
+    settings = settings_from(config, data=data, database=database, blobs=blobs, duplicates=duplicates)
     with ExitStack() as stack:
         sink = stack.enter_context(report.open("w", encoding="utf-8")) if report is not None else None
         summary = Summary(sink)

@@ -12,16 +12,23 @@ import typer
 
 from filmjacket import __version__
 from filmjacket.cli import (
+    backing_up,
     conformance_statement,
     demo,
     exporting,
     holding,
     importing,
+    importing_remote,
+    jobs,
+    migrating,
     reindexing,
     removing,
+    schedule,
     serve,
     show_settings,
+    show_statistics,
     verifying,
+    webhooks,
 )
 from filmjacket.errors import FilmjacketError, OutOfStorage, Unavailable
 
@@ -54,6 +61,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("import")(importing.import_folders)
+app.command("import-dicomweb")(importing_remote.import_dicomweb)
 app.command("export")(exporting.export)
 app.command("verify")(verifying.verify)
 app.command("sweep")(verifying.sweep)
@@ -62,7 +70,13 @@ app.command("restore")(removing.restore)
 app.command("deleted")(removing.deleted)
 app.command("purge")(removing.purge)
 app.add_typer(holding.app, name="hold")
+app.add_typer(schedule.app, name="schedule")
 app.command("reindex")(reindexing.reindex)
+app.add_typer(backing_up.app, name="backup")
+app.add_typer(migrating.app, name="migrate")
+app.command("stats")(show_statistics.stats)
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(webhooks.app, name="webhooks")
 app.command("settings")(show_settings.show_settings)
 app.command("conformance")(conformance_statement.conformance)
 app.command("demo")(demo.demo)

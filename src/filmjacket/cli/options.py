@@ -18,6 +18,14 @@ DataOption = Annotated[
     Path | None,
     typer.Option("--data", "-d", help="Directory of the archive.", show_default="filmjacket-data", file_okay=False),
 ]
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option(help="Index: sqlite:///path or postgresql://...", show_default="SQLite in the data directory"),
+]
+BlobsOption = Annotated[
+    str | None,
+    typer.Option(help="Stored files: file:///path or s3://bucket/prefix.", show_default="in the data directory"),
+]
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="Settings file.", show_default="filmjacket.toml if there is one"),

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from filmjacket.cli.options import ConfigOption, DataOption, QuietOption, settings_from
+from filmjacket.cli.options import BlobsOption, ConfigOption, DatabaseOption, DataOption, QuietOption, settings_from
 from filmjacket.cli.progress import progress
 
 AllOption = Annotated[bool, typer.Option("--all", help="Begin anew, also with what was filled in before.")]
@@ -19,6 +19,8 @@ AllOption = Annotated[bool, typer.Option("--all", help="Begin anew, also with wh
 
 def reindex(
     data: DataOption = None,
+    database: DatabaseOption = None,
+    blobs: BlobsOption = None,
     everything: AllOption = False,
     quiet: QuietOption = False,
     config: ConfigOption = None,
@@ -30,7 +32,7 @@ def reindex(
 
     Example: `filmjacket reindex --data ./archive`
     """
-    settings = settings_from(config, data=data)
+    settings = settings_from(config, data=data, database=database, blobs=blobs)
     from filmjacket.maintenance import reindex as reindexing
     from filmjacket.opening import open_archive
 

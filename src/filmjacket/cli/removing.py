@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from filmjacket.cli.options import ConfigOption, DataOption, QuietOption, settings_from
+from filmjacket.cli.options import BlobsOption, ConfigOption, DatabaseOption, DataOption, QuietOption, settings_from
 from filmjacket.cli.progress import progress, size_text
 from filmjacket.errors import Conflict, Gone, NotFound
 
@@ -29,7 +29,14 @@ StudyOption = Annotated[
 DryRunOption = Annotated[bool, typer.Option("--dry-run", "-n", help="Only tell what would be removed.")]
 
 
-def delete(uids: UidArguments, study: StudyOption = None, data: DataOption = None, config: ConfigOption = None) -> None:
+def delete(
+    uids: UidArguments,
+    study: StudyOption = None,
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    blobs: BlobsOption = None,
+    config: ConfigOption = None,
+) -> None:
     """Delete studies, series or instances, each with everything below it.
 
     They are out of sight at once, and can be restored for `deletion.undo_days`; `filmjacket purge` then removes
@@ -47,7 +54,7 @@ def delete(uids: UidArguments, study: StudyOption = None, data: DataOption = Non
             f"can be restored until {moment_text(removed.restorable_until)}"
         )
 
-    settings = settings_from(config, data=data)
+    settings = settings_from(config, data=data, database=database, blobs=blobs)
     from filmjacket.opening import open_archive
 
     with closing(open_archive(settings)) as archive:
@@ -58,7 +65,12 @@ def delete(uids: UidArguments, study: StudyOption = None, data: DataOption = Non
 
 
 def restore(
-    uids: UidArguments, study: StudyOption = None, data: DataOption = None, config: ConfigOption = None
+    uids: UidArguments,
+    study: StudyOption = None,
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    blobs: BlobsOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Bring back what was deleted and not yet purged, as if it had never been gone.
 
@@ -74,7 +86,7 @@ def restore(
         again = f", {outcome.stored_again} not, for they were stored again meanwhile" if outcome.stored_again else ""
         return f"{_counted(outcome.restored, 'instance')} restored{again}"
 
-    settings = settings_from(config, data=data)
+    settings = settings_from(config, data=data, database=database, blobs=blobs)
     from filmjacket.opening import open_archive
 
     with closing(open_archive(settings)) as archive:
@@ -84,12 +96,14 @@ def restore(
         raise typer.Exit(1)
 
 
-def deleted(data: DataOption = None, config: ConfigOption = None) -> None:
+def deleted(
+    data: DataOption = None, database: DatabaseOption = None, blobs: BlobsOption = None, config: ConfigOption = None
+) -> None:
     """List what is deleted and can be restored, and replaced versions that are kept; oldest first.
 
     Example: `filmjacket deleted --data ./archive`
     """
-    settings = settings_from(config, data=data)
+    settings = settings_from(config, data=data, database=database, blobs=blobs)
     from filmjacket.opening import open_archive
 
     with closing(open_archive(settings)) as archive:
@@ -101,7 +115,12 @@ def deleted(data: DataOption = None, config: ConfigOption = None) -> None:
 
 
 def purge(
-    data: DataOption = None, dry_run: DryRunOption = False, quiet: QuietOption = False, config: ConfigOption = None
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    blobs: BlobsOption = None,
+    dry_run: DryRunOption = False,
+    quiet: QuietOption = False,
+    config: ConfigOption = None,
 ) -> None:
     """Remove for good what was deleted longer ago than the undo window, except what is on legal hold.
 
@@ -109,7 +128,7 @@ def purge(
 
     Example: `filmjacket purge --data ./archive --dry-run`
     """
-    settings = settings_from(config, data=data)
+    settings = settings_from(config, data=data, database=database, blobs=blobs)
     from filmjacket.clock import now
     from filmjacket.maintenance import purge as purging
     from filmjacket.opening import open_archive

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 from contextlib import closing
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from filmjacket.cli.options import ConfigOption, DataOption, settings_from
+from filmjacket.cli.farewell import say_goodbye_first
+from filmjacket.cli.options import BlobsOption, ConfigOption, DatabaseOption, DataOption, settings_from
 from filmjacket.errors import FilmjacketError, OutOfStorage, Unavailable
 
 if TYPE_CHECKING:
@@ -30,8 +32,10 @@ CONNECTIONS = 1024
 """Connections that one worker serves at a time; more wait in the backlog."""
 
 
-def serve(
+def serve(  # noqa: PLR0913, PLR0917 - one for each option
     data: DataOption = None,
+    database: DatabaseOption = None,
+    blobs: BlobsOption = None,
     host: Annotated[
         str | None,
         typer.Option(help="Address to listen on; 0.0.0.0 for every network.", show_default="127.0.0.1"),
@@ -45,7 +49,9 @@ def serve(
 
     Example: `filmjacket serve --data ./archive --host 127.0.0.1 --port 8104 --workers 1`
     """
-    settings = settings_from(config, data=data, host=host, port=port, workers=workers, server=server)
+    settings = settings_from(
+        config, data=data, database=database, blobs=blobs, host=host, port=port, workers=workers, server=server
+    )
     prepare(settings)
     run_server(settings, lambda: typer.echo(banner(settings)))
 
@@ -69,11 +75,13 @@ def prepare(settings: Settings) -> None:
 
 def run_server(settings: Settings, on_start: Callable[[], None]) -> None:
     """Serve until stopped; `on_start` is called when connections are accepted."""
+    from filmjacket.listening import START_VARIABLE
     from filmjacket.logs import configure_logging
     from filmjacket.settings import Engine, export_environment
 
     configure_logging(level=settings.log.level, output=settings.log.format)
     export_environment(settings)
+    os.environ[START_VARIABLE] = secrets.token_hex(8)
     _allow_many_files()
     if settings.server is Engine.UVICORN:
         _run_uvicorn(settings, on_start)
@@ -141,6 +149,7 @@ def _run_granian(settings: Settings, on_start: Callable[[], None]) -> None:
         log_dictconfig={"handlers": {}, "loggers": {"_granian": silent, "granian.access": silent}},
     )
     server.on_startup(on_start)
+    server.on_startup(lambda: say_goodbye_first(settings.workers))
     server.serve()
 
 

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from filmjacket.cli.options import ConfigOption, DataOption, QuietOption, WorkersOption, settings_from
+from filmjacket.cli.options import (
+    BlobsOption,
+    ConfigOption,
+    DatabaseOption,
+    DataOption,
+    QuietOption,
+    WorkersOption,
+    settings_from,
+)
 from filmjacket.cli.progress import progress, size_text
 
 if TYPE_CHECKING:
@@ -27,6 +35,8 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", "-n", help="Only tell w
 
 def verify(
     data: DataOption = None,
+    database: DatabaseOption = None,
+    blobs: BlobsOption = None,
     jobs: WorkersOption = None,
     sweep_too: Annotated[bool, typer.Option("--sweep", help="Then remove bytes that nobody refers to.")] = False,
     quiet: QuietOption = False,
@@ -38,7 +48,7 @@ def verify(
 
     Example: `filmjacket verify --data ./archive`
     """
-    settings = settings_from(config, data=data)
+    settings = settings_from(config, data=data, database=database, blobs=blobs)
     from filmjacket.maintenance import sweep as sweeping
     from filmjacket.maintenance import verify as verifying
     from filmjacket.opening import open_archive
@@ -56,6 +66,8 @@ def verify(
 
 def sweep(
     data: DataOption = None,
+    database: DatabaseOption = None,
+    blobs: BlobsOption = None,
     dry_run: DryRunOption = False,
     grace_hours: GraceOption = 24.0,
     config: ConfigOption = None,
@@ -64,7 +76,7 @@ def sweep(
 
     Example: `filmjacket sweep --data ./archive --dry-run`
     """
-    settings = settings_from(config, data=data)
+    settings = settings_from(config, data=data, database=database, blobs=blobs)
     from filmjacket.maintenance import sweep as sweeping
     from filmjacket.opening import open_archive
 

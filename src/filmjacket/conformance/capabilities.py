@@ -172,14 +172,20 @@ def _parameters(row: Parameter, resource: Resource) -> Iterator[Element]:
     if row is not ATTRIBUTE:
         yield _query(row.name, row)
         return
-    for name in keys_on(level_of(resource)):
+    for name in keys_of(resource):
         yield _query(name, row)
         yield _query(tag_path(name), row)
 
 
+def keys_of(resource: Resource) -> tuple[str, ...]:
+    """Attributes that a search resource must match."""
+    return resource.keys or keys_on(level_of(resource))
+
+
 def level_of(resource: Resource) -> Level:
     """Level of what a search resource finds: the last word of its template."""
-    return {"studies": Level.STUDY, "series": Level.SERIES}.get(resource.template.rpartition("/")[2], Level.INSTANCE)
+    studies = dict.fromkeys(("studies", "changes", "stream"), Level.STUDY)
+    return {**studies, "series": Level.SERIES}.get(resource.template.rpartition("/")[2], Level.INSTANCE)
 
 
 def _query(name: str, row: Parameter) -> Element:

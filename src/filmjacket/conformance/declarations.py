@@ -84,6 +84,7 @@ class Resource:
     """One method on one URI template: a row of the table of routes, which uses the same name.
 
     `tests` is the file of its conformance tests below `tests`, `switch` a setting that must be true for it to be there.
+    `keys` are attributes that a search must match, where they are not those of a level of the Studies service.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Resource:
     statuses: tuple[Status, ...] = ()
     tests: str = ""
     switch: str = ""
+    keys: tuple[str, ...] = ()
 
     @property
     def variables(self) -> tuple[str, ...]:

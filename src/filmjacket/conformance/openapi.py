@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from filmjacket.conformance.capabilities import level_of
+from filmjacket.conformance.capabilities import keys_of
 from filmjacket.conformance.declarations import Obligation
 from filmjacket.conformance.parameters import ATTRIBUTE, PATH_VARIABLES
 from filmjacket.conformance.register import EVERYWHERE, REGISTER, offered
 from filmjacket.conformance.representations import PROBLEMS
-from filmjacket.conformance.search_attributes import keys_on
 from filmjacket.dicom import dictionary
 from filmjacket.web.media_types import DICOM_JSON, JSON, MULTIPART_RELATED
 
@@ -105,7 +104,7 @@ def _binary() -> Document:
 def _query_parameters(resource: Resource) -> list[Document]:
     found: list[Document] = []
     for row in resource.parameters:
-        names = keys_on(level_of(resource)) if row is ATTRIBUTE else (row.name,)
+        names = keys_of(resource) if row is ATTRIBUTE else (row.name,)
         found += [_query_parameter(name, row) for name in names]
     return found
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 UID_SCHEMA: Final[Mapping[str, object]] = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)*$", "maxLength": 64}
+AE_TITLE_SCHEMA: Final[Mapping[str, object]] = {"type": "string", "minLength": 1, "maxLength": 16}
 BOOLEAN_SCHEMA: Final[Mapping[str, object]] = {"type": "string", "enum": ["true", "false"]}
 COUNT_SCHEMA: Final[Mapping[str, object]] = {"type": "integer", "minimum": 0}
 
@@ -26,6 +27,33 @@ PATH_VARIABLES: Final = {
             "1,2",
             "Frame numbers from 1 on, ascending, separated by commas",
         ),
+        PathVariable(
+            "uid", "NonPatientInstance", UID_SCHEMA, "1.2.826.0.1.3680043.8.498.4", "SOP Instance UID of the instance"
+        ),
+        PathVariable(
+            "transaction",
+            "transactionUID",
+            UID_SCHEMA,
+            "1.2.826.0.1.3680043.8.498.5",
+            "Transaction UID of a storage commitment",
+        ),
+        PathVariable(
+            "performed",
+            "ModalityPerformedProcedureStep",
+            UID_SCHEMA,
+            "1.2.826.0.1.3680043.8.498.7",
+            "SOP Instance UID of the performed procedure step",
+        ),
+        PathVariable(
+            "step",
+            "ScheduledProcedureStepID",
+            {"type": "string", "minLength": 1, "maxLength": 16},
+            "STEP1",
+            "Scheduled Procedure Step ID, percent-encoded",
+        ),
+        PathVariable("workitem", "Workitem", UID_SCHEMA, "1.2.826.0.1.3680043.8.498.6", "UID of the workitem"),
+        PathVariable("aetitle", "AETitle", AE_TITLE_SCHEMA, "RIS_1", "AE title of the subscriber"),
+        PathVariable("requester", "Requester", AE_TITLE_SCHEMA, "RIS_1", "AE title of who asks"),
         PathVariable(
             "path",
             "BulkDataReference",
@@ -199,6 +227,7 @@ H_CODING: Final = Header("Content-Encoding", "gzip, zstd", "8.4.2", Obligation.O
 H_ETAG: Final = Header("ETag", "Strong entity tag", "RFC 9110 8.8.3", Obligation.OPTIONAL)
 H_CONTENT_RANGE: Final = Header("Content-Range", "Range of bytes", "8.4.2", comment="With 206 and 416.")
 H_WARNING: Final = Header("Warning", '299 {base URI} "text"', "8.3.4")
+H_REDIRECT: Final = Header("Location", "URL at the blob store", "RFC 9110 15.4.8", comment="With 307, for a while.")
 H_LOCATION: Final = Header("Location", "URL of the study", "10.5.3.2", comment="When a new resource was created.")
 H_VARY: Final = Header("Vary", "Header fields that the choice depends on", "RFC 9110 12.5.5", Obligation.OPTIONAL)
 H_CACHE_CONTROL: Final = Header(

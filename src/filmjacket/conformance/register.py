@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from filmjacket.conformance import parameters as p
+from filmjacket.conformance.commitment import COMMITMENT
 from filmjacket.conformance.declarations import (
     NotSupported,
     Obligation,
@@ -16,8 +17,12 @@ from filmjacket.conformance.declarations import (
     Status,
     Transaction,
 )
+from filmjacket.conformance.non_patient import NON_PATIENT
+from filmjacket.conformance.notifications import NOTIFICATIONS
+from filmjacket.conformance.procedures import PERFORMED_STEPS, SCHEDULED_STEPS
 from filmjacket.conformance.studies import STUDIES
 from filmjacket.conformance.uri_service import URI_SERVICE
+from filmjacket.conformance.worklist import WORKLIST
 from filmjacket.web.media_types import HTML, JSON, written
 from filmjacket.web.offers import Offer, not_acceptable, rank, sources
 
@@ -77,7 +82,17 @@ DESCRIPTION: Final = Transaction(
 
 COMMON: Final = Service("Common transactions", "8.9", "What every RESTful service has.", (CAPABILITIES, DESCRIPTION))
 
-REGISTER: Final = (URI_SERVICE, STUDIES, COMMON)
+REGISTER: Final = (
+    URI_SERVICE,
+    STUDIES,
+    WORKLIST,
+    NON_PATIENT,
+    COMMITMENT,
+    SCHEDULED_STEPS,
+    PERFORMED_STEPS,
+    NOTIFICATIONS,
+    COMMON,
+)
 """Every service, in the order of the standard's chapters, what is common to all of them last."""
 
 EVERYWHERE: Final = (
@@ -89,12 +104,6 @@ EVERYWHERE: Final = (
 
 NOT_SUPPORTED: Final = (
     NotSupported("Rendered MPR and 3D volumes", "10.4.1.1.7", "Not supported."),
-    NotSupported("Worklist Service (UPS-RS)", "11", "Not supported."),
-    NotSupported("Non-Patient Instance Service", "12", "Not supported; a store refuses such instances with 0122H."),
-    NotSupported("Storage Commitment Service", "13", "Not supported."),
-    NotSupported("Modality Scheduled Procedure Step Service", "14", "Not supported."),
-    NotSupported("Modality Performed Procedure Step Service", "15", "Not supported."),
-    NotSupported("Notifications", "8.10", "Not supported."),
     NotSupported("WADO-WS (SOAP)", "retired 2017", "Absent. It is retired and will not come."),
 )
 

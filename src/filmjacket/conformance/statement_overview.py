@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from filmjacket.conformance.document import Arrow, Box, Bullets, Contents, Figure, Paragraph, Section, Table
 from filmjacket.conformance.register import NOT_SUPPORTED, REGISTER
-from filmjacket.dicom.sop_classes import is_non_patient, storage_classes
+from filmjacket.dicom.sop_classes import storage_classes
 from filmjacket.dicom.transfer_syntaxes import TRANSFER_SYNTAXES
 from filmjacket.web.negotiate import NEVER_SENT
 
@@ -69,7 +69,6 @@ def _sop_classes() -> Section:
     rows = tuple(
         (name, uid, WHOLE_SET, "N", "Y", "N", "N", "N", "Y")
         for uid, name in sorted(storage_classes().items(), key=lambda row: row[1])
-        if not is_non_patient(uid)
     )
     return Section(
         "1.1.1",
@@ -78,7 +77,7 @@ def _sop_classes() -> Section:
             Paragraph(
                 "Every Storage SOP Class of PS3.4 Annex B is accepted, retired ones included, and so is any other SOP "
                 "Class below the UID root of storage classes, so that classes newer than this table work. UA is the "
-                "role User Agent, OS Origin Server. Classes without a patient are refused with 0122H."
+                "role User Agent, OS Origin Server. Classes without a patient have resources of their own, see 5.3.4."
             ),
             Table(
                 "Table 1-1: Storage SOP Classes",

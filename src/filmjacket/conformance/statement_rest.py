@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from filmjacket.conformance.document import Bullets, Paragraph, Section, Table
 from filmjacket.conformance.editions import DIFFERENCES
 from filmjacket.conformance.register import EVERYWHERE, REGISTER
+from filmjacket.conformance.statement_non_patient import configured
 from filmjacket.conformance.statement_overview import NOT_APPLICABLE
 from filmjacket.conformance.statement_texts import BEHAVIOUR
 from filmjacket.conformance.store_reasons import reasons
@@ -52,7 +53,7 @@ def configuration(settings: Settings, base_url: str) -> Section:
                         ),
                     ),
                     *(
-                        Section(f"6.3.{number}", title, NOT_APPLICABLE)
+                        Section(f"6.3.{number}", title, configured(str(number + 8), settings) or NOT_APPLICABLE)
                         for number, title in enumerate(
                             ("Worklist Service", "Non-Patient Instance Service", "Storage Commitment Service",
                              "Modality Scheduled Procedure Step Service", "Modality Performed Procedure Step Service"),

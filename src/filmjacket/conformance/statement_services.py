@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from filmjacket.conformance.declarations import Obligation
 from filmjacket.conformance.document import Bullets, Paragraph, Section, Table
-from filmjacket.conformance.register import CAPABILITIES, DESCRIPTION, spelled
+from filmjacket.conformance.register import CAPABILITIES, DESCRIPTION, REGISTER, spelled
 from filmjacket.conformance.search_attributes import attributes_of
+from filmjacket.conformance.statement_non_patient import EXTRA_BLOCKS
 from filmjacket.conformance.statement_overview import (
     NOT_APPLICABLE,
     SERVICE_SECTIONS,
@@ -22,7 +23,7 @@ from filmjacket.dicom.transfer_syntaxes import TRANSFER_SYNTAXES, Kind
 from filmjacket.web.media_types import MULTIPART_RELATED
 
 if TYPE_CHECKING:
-    from filmjacket.conformance.declarations import Header, Transaction
+    from filmjacket.conformance.declarations import Header, Service, Transaction
     from filmjacket.conformance.document import Block
     from filmjacket.settings import Settings
 
@@ -43,10 +44,7 @@ def services(settings: Settings) -> Section:
                     Table(
                         "Table 5-1: Services of application entities",
                         ("Application Entity", "Service", "Role"),
-                        (
-                            ("FILMJACKET", "URI Service", "Web Origin Server"),
-                            ("FILMJACKET", "Studies Service", "Web Origin Server"),
-                        ),
+                        tuple(("FILMJACKET", row.name, "Web Origin Server") for row in REGISTER if row.section != "8.9"),
                         (0.3, 0.4, 0.3),
                     ),
                 ),
@@ -63,6 +61,7 @@ def services(settings: Settings) -> Section:
 
 def _web_services(settings: Settings) -> tuple[Section, ...]:
     sections: list[Section] = []
+    by_chapter = {service.section: service for service in REGISTER}
     for number, title, chapter in SERVICE_SECTIONS:
         if chapter == "9":
             sections.append(_uri(f"5.3.{number}", title))
@@ -70,13 +69,26 @@ def _web_services(settings: Settings) -> tuple[Section, ...]:
             sections.append(_studies(f"5.3.{number}", title, settings))
         else:
             shift = number if int(number) < 5 else str(int(number) + 1)  # N.5.3.5 is Notification
-            sections.append(Section(f"5.3.{shift}", title, (Paragraph(not_supported(chapter)),)))
-    sections.insert(4, Section("5.3.5", "Notification Service", (Paragraph(not_supported("8.10")),)))
+            service = by_chapter.get(chapter)
+            sections.append(
+                Section(f"5.3.{shift}", title, (Paragraph(not_supported(chapter)),))
+                if service is None
+                else _service(f"5.3.{shift}", title, service)
+            )
+    sections.insert(4, _notification(by_chapter.get("8.10")))
     common = (
         _transaction("5.3.9.1", CAPABILITIES, "5-9"),
         _transaction("5.3.9.2", DESCRIPTION, "5-10"),
     )
     return (*sections, Section("5.3.9", "Common Transactions", (Paragraph(BEHAVIOUR["common"][0]),), common))
+
+
+def _notification(service: Service | None) -> Section:
+    """N.5.3.5, which is no chapter of PS3.18."""
+    title = "Notification Service"
+    if service is None:
+        return Section("5.3.5", title, (Paragraph(not_supported("8.10")),))
+    return _service("5.3.5", title, service)
 
 
 def _uri(number: str, title: str) -> Section:
@@ -102,6 +114,17 @@ def _studies(number: str, title: str, settings: Settings) -> Section:
               for place, row in enumerate(others)),
         ),
     )  # fmt: skip
+
+
+def _service(number: str, title: str, service: Service) -> Section:
+    """A service as the register has it, with what no table of the register says."""
+    transactions = tuple(
+        _transaction(f"{number}.{place}", row, f"5-{service.section}.{place}")
+        for place, row in enumerate(service.transactions, 1)
+    )
+    blocks: tuple[Block, ...] = (Paragraph(f"The role is Origin Server. {service.summary}"),)
+    extra = EXTRA_BLOCKS.get(service.section)
+    return Section(number, title, blocks if extra is None else blocks + extra(), transactions)
 
 
 def _duplicates(settings: Settings) -> str:

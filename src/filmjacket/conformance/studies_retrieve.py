@@ -81,13 +81,14 @@ RETRIEVE: Final = Transaction(
         *volume_resources(STUDY, SERIES, INSTANCE),
     ),
     (p.H_ACCEPT, p.H_ACCEPT_CHARSET, p.H_ACCEPT_ENCODING, p.H_IF_NONE_MATCH, p.H_IF_MATCH, p.H_RANGE, p.H_IF_RANGE),
-    (p.H_TYPE_SENT, p.H_LENGTH, p.H_CODING, p.H_LOCATION_OF_CONTENT, p.H_ETAG, p.H_CONTENT_RANGE, p.H_VARY,
-     p.H_CACHE_CONTROL, p.H_WARNING, p.H_NOSNIFF, p.H_SANDBOX),
+    (p.H_TYPE_SENT, p.H_LENGTH, p.H_CODING, p.H_LOCATION_OF_CONTENT, p.H_REDIRECT, p.H_ETAG, p.H_CONTENT_RANGE,
+     p.H_VARY, p.H_CACHE_CONTROL, p.H_WARNING, p.H_NOSNIFF, p.H_SANDBOX),
     (
         Status(200, "Everything asked for is in the payload."),
         Status(206, "One range of a single part payload; or, with a Warning, instances without those that cannot "
                "be had in an acceptable transfer syntax."),
         Status(304, "If-None-Match lists the entity tag."),
+        Status(307, "`s3.redirects` is on: the instance is to be had from the blob store, at Location."),
         Status(400, "A UID, a frame list or a parameter is malformed; DICOM and rendered media types are mixed."),
         Status(404, "There is no such resource, frame or bulk value."),
         Status(406, "None of the acceptable representations can be had; the payload lists those that can."),

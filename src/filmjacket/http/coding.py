@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import zstandard
 from isal import isal_zlib
 
+from filmjacket.metrics import CacheNumbers
 from filmjacket.web.content_coding import GZIP, ZSTD
 
 if TYPE_CHECKING:
@@ -55,13 +56,16 @@ class CodedAnswers:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
+        self._numbers = CacheNumbers("coded_answers")
 
     def get(self, tag: str) -> bytes | None:
         """What is kept under a tag."""
         with self._lock:
-            if tag in self._kept:
+            kept = self._kept.get(tag)
+            if kept is not None:
                 self._kept.move_to_end(tag)
-            return self._kept.get(tag)
+        self._numbers.looked(found=kept is not None)
+        return kept
 
     def reserve(self, count: int, held: int) -> bool:
         """Take room for bytes that are being collected, `held` of the same answer before; False if there is none.
@@ -88,6 +92,7 @@ class CodedAnswers:
         with self._lock:
             self._size -= len(self._kept.pop(tag, b""))
             self._kept[tag] = answer
+            self._numbers.holds(self._size)
 
 
 class Collector:

@@ -36,6 +36,8 @@ log = structlog.stdlib.get_logger("filmjacket.http")
 _ACTIVE = frozenset(("text/html", "text/xml", "image/svg+xml"))
 """Types that browsers run scripts of. What is stored may come from anybody: a sandbox has no scripts and no origin."""
 
+_WITHOUT_BODY = frozenset((HTTPStatus.NOT_MODIFIED, HTTPStatus.TEMPORARY_REDIRECT))
+
 READ_BEFORE_HEADERS = 2**20
 """Downloads up to this size are read in the first thread hop; larger ones keep as little as possible, since a slow
 reader holds it until the end."""
@@ -96,6 +98,7 @@ class Begun:
     content_range: str | None = None
     coding: str = IDENTITY
     cache_control: str = NOT_KEPT
+    elsewhere: str | None = None
 
 
 def begin(download: Download, conditions: Conditions, delivery: Delivery) -> Begun:
@@ -106,6 +109,8 @@ def begin(download: Download, conditions: Conditions, delivery: Delivery) -> Beg
     """
     codings = _codings(download, conditions)
     begun = _begin_tagged(download, conditions, delivery, codings)
+    if begun.elsewhere is not None:
+        return begun  # the URL ends after a while, the bytes behind it do not
     # A payload with a location is one representation; one without may have more parts tomorrow.
     immutable = download.ranged is not None and download.location is not None
     return replace(
@@ -133,6 +138,9 @@ def _begin_tagged(download: Download, conditions: Conditions, delivery: Delivery
     status = HTTPStatus.PARTIAL_CONTENT if download.partial else HTTPStatus.OK
     if conditions.head:
         return _begin_head(status, download, codings[0], delivery)
+    url = download.elsewhere() if download.elsewhere is not None else None
+    if url is not None:
+        return Begun(HTTPStatus.TEMPORARY_REDIRECT, download, [], None, 0, elsewhere=url)
     return _begin_range(download, conditions) or _begin_whole(status, download, codings, delivery)
 
 
@@ -249,7 +257,7 @@ class DownloadResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        if scope["method"] == "HEAD" or self.status_code == HTTPStatus.NOT_MODIFIED:
+        if scope["method"] == "HEAD" or self.status_code in _WITHOUT_BODY:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
         first, rest = self._begun.first, self._begun.rest
@@ -287,7 +295,7 @@ def _headers(begun: Begun) -> list[tuple[bytes, bytes]]:
     download = begun.download
     name = download.file_name
     headers = [("Cache-Control", begun.cache_control), ("Vary", VARY), ("X-Content-Type-Options", "nosniff")]
-    if begun.status != HTTPStatus.NOT_MODIFIED:
+    if begun.status not in _WITHOUT_BODY:
         headers.append(("Content-Type", download.content_type))
     if download.content_type.partition(";")[0].lower() in _ACTIVE:
         headers.append(("Content-Security-Policy", "sandbox"))
@@ -298,6 +306,7 @@ def _headers(begun: Begun) -> list[tuple[bytes, bytes]]:
         ("Content-Location", download.location),
         ("Content-Range", begun.content_range),
         ("ETag", download.etag),
+        ("Location", begun.elsewhere),
         ("Accept-Ranges", "bytes" if download.ranged else None),
         *(("Warning", text) for text in download.warnings),
     )

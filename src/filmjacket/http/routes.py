@@ -8,9 +8,29 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from filmjacket.http import capabilities, health, removal, rendered, studies, thumbnails, uri, volumes
+from filmjacket.archive.worklist_records import FILTERED_WORKLIST_UID, WORKLIST_UID
+from filmjacket.dicom.sop_classes import NON_PATIENT_CATEGORIES
+from filmjacket.http import (
+    capabilities,
+    change_feed,
+    commitment,
+    event_stream,
+    health,
+    non_patient,
+    procedures,
+    removal,
+    rendered,
+    studies,
+    thumbnails,
+    uri,
+    volumes,
+    websocket,
+    worklist,
+)
+from filmjacket.http import metrics as counted
+from filmjacket.http.exchange import begin_transaction
 from filmjacket.web.query import Level
 from filmjacket.web.volume_rendering import Operation
 
@@ -99,16 +119,122 @@ THUMBNAILS = (
 
 URI_SERVICE = (Row("GET", "/wado", uri.retrieve_by_uri, "9", "wado-uri"),)
 
+NON_PATIENT_SERVICE = tuple(
+    row
+    for category in NON_PATIENT_CATEGORIES
+    for row in (
+        Row("GET", f"/{category}", non_patient.searching(category), "12.6", f"search-{category}"),
+        Row("POST", f"/{category}", non_patient.storing(category), "12.5", f"store-{category}"),
+        Row("GET", f"/{category}/{{uid}}", non_patient.retrieving(category), "12.4", f"retrieve-{category}"),
+        Row("POST", f"/{category}/{{uid}}", non_patient.storing(category), "12.5", f"store-one-of-{category}"),
+        Row(
+            "GET",
+            f"/{category}/{{uid}}/bulkdata/{{path}}",
+            non_patient.retrieving_bulk(category),
+            "12.4",
+            f"bulkdata-of-{category}",
+        ),
+    )
+)
+
+CHANGE_FEED = (
+    Row("GET", "/changes", change_feed.changes, "8.10", "change-feed"),
+    Row("GET", "/changes/stream", event_stream.stream, "8.10", "change-stream"),
+)
+
+WEBSOCKETS = (
+    # Where clients of every edition look for the reports of the worklist (8.10.4, 11.13), and an extension.
+    ("/", websocket.subscriber),
+    ("/subscribers/{aetitle}", websocket.subscriber),
+    ("/ws/subscribers/{aetitle}", websocket.subscriber),
+    ("/changes/socket", websocket.changes),
+)
+"""Templates that are opened as WebSockets; each is declared in `filmjacket.conformance.notifications`."""
+
+WORKITEM = "/workitems/{workitem}"
+
+WORKLIST_SERVICE = (
+    # The well-known UIDs stand for workitems in subscriptions and are none: they come first.
+    *(
+        Row(method, f"/workitems/{uid}/subscribers/{{aetitle}}{suffix}", endpoint, section, f"{verb}-{name}")
+        for uid, name in ((WORKLIST_UID, "worklist"), (FILTERED_WORKLIST_UID, "filtered-worklist"))
+        for method, suffix, endpoint, section, verb in (
+            ("POST", "", worklist.subscribe, "11.10", "subscribe"),
+            ("DELETE", "", worklist.unsubscribe, "11.11", "unsubscribe"),
+            ("POST", "/suspend", worklist.suspend, "11.12", "suspend"),
+        )
+    ),
+    Row("POST", "/workitems", worklist.create_workitem, "11.4", "create-workitem"),
+    Row("GET", "/workitems", worklist.search_workitems, "11.9", "search-workitems"),
+    Row("GET", WORKITEM, worklist.retrieve_workitem, "11.5", "retrieve-workitem"),
+    Row("POST", WORKITEM, worklist.update_workitem, "11.6", "update-workitem"),
+    Row("PUT", WORKITEM + "/state", worklist.change_workitem_state, "11.7", "change-workitem-state"),
+    Row(
+        "PUT", WORKITEM + "/state/{requester}", worklist.change_workitem_state, "11.7", "change-workitem-state-as"
+    ),
+    Row(
+        "POST", WORKITEM + "/cancelrequest", worklist.request_workitem_cancellation, "11.8", "request-cancellation"
+    ),
+    Row(
+        "POST",
+        WORKITEM + "/cancelrequest/{requester}",
+        worklist.request_workitem_cancellation,
+        "11.8",
+        "request-cancellation-as",
+    ),
+    Row("POST", WORKITEM + "/subscribers/{aetitle}", worklist.subscribe, "11.10", "subscribe-workitem"),
+    Row("DELETE", WORKITEM + "/subscribers/{aetitle}", worklist.unsubscribe, "11.11", "unsubscribe-workitem"),
+    Row("POST", WORKITEM + "/subscribers/{aetitle}/suspend", worklist.suspend, "11.12", "suspend-workitem"),
+)
+
+COMMITMENT_SERVICE = (
+    Row(
+        "POST",
+        "/commitment-requests/{transaction}",
+        commitment.request_commitment,
+        "13.4",
+        "request-commitment",
+    ),
+    Row("GET", "/commitment-requests/{transaction}", commitment.check_result, "13.5", "commitment-result"),
+)
+
 DESCRIPTIONS = (
     Row("GET", "/", capabilities.landing, "8.9", "landing"),
     Row("GET", "/openapi.json", capabilities.openapi, "8.9", "openapi"),
 )
 
-TABLE = (*VOLUMES, *STUDIES_SERVICE, *THUMBNAILS, *URI_SERVICE, *DESCRIPTIONS)
+_SCHEDULED = "/modality-scheduled-procedure-steps"
+_PERFORMED = "/modality-performed-procedure-steps/{performed}"
+_STEP = "/schedule/{study}/{step}"
+
+PROCEDURE_SERVICES = (
+    Row("GET", _SCHEDULED, procedures.search_scheduled, "14.4", "search-scheduled-steps"),
+    Row("POST", _PERFORMED, procedures.create_performed, "15.4", "create-performed-step"),
+    Row("POST", _PERFORMED + "/update", procedures.update_performed, "15.5", "update-performed-step"),
+    Row("PATCH", _PERFORMED, procedures.update_performed, "15.5", "patch-performed-step"),
+    Row("GET", _PERFORMED, procedures.retrieve_performed, "15.6", "retrieve-performed-step"),
+    Row("POST", "/schedule", procedures.take_in_steps, "14", "take-in-steps"),
+    Row("GET", _STEP, procedures.retrieve_step, "14", "retrieve-scheduled-step"),
+    Row("PUT", _STEP, procedures.put_step, "14", "put-scheduled-step"),
+    Row("DELETE", _STEP, procedures.remove_step, "14", "remove-scheduled-step"),
+)
+
+TABLE = (
+    *VOLUMES,
+    *STUDIES_SERVICE,
+    *THUMBNAILS,
+    *URI_SERVICE,
+    *NON_PATIENT_SERVICE,
+    *WORKLIST_SERVICE,
+    *COMMITMENT_SERVICE,
+    *PROCEDURE_SERVICES,
+    *CHANGE_FEED,
+    *DESCRIPTIONS,
+)
 """Every row. Each is declared in `filmjacket.conformance` under its name, and OPTIONS on its template says so."""
 
 
-def routes(base_path: str) -> list[Route]:
+def routes(base_path: str, *, metrics: bool = True) -> list[BaseRoute]:
     """Starlette routes of every row; methods of one template share a route, which knows its `Allow`."""
     templates: dict[str, dict[str, Row]] = {}
     for row in TABLE:
@@ -119,10 +245,17 @@ def routes(base_path: str) -> list[Route]:
         for path in _paths(base_path, template)
     ]
     return [
+        *(
+            WebSocketRoute(path, endpoint)
+            for template, endpoint in WEBSOCKETS
+            for path in _paths(base_path, template)
+        ),
         *table,
         Route("/healthz", health.ready, methods=["GET"]),
         Route("/healthz/live", health.live, methods=["GET"]),
         Route("/healthz/ready", health.ready, methods=["GET"]),
+        Route("/healthz/startup", health.startup, methods=["GET"]),
+        *([Route("/metrics", counted.metrics, methods=["GET"])] if metrics else []),
     ]
 
 
@@ -133,12 +266,16 @@ def _route(path: str, endpoint: Endpoint) -> Route:
     """
     route = Route(path, endpoint)
     route.methods = None
-    route.path_regex = re.compile(_ANY_CASE.sub(r"(?i:\g<0>)", route.path_regex.pattern))
+    # An identifier of a step may hold a slash, which comes decoded.
+    pattern = route.path_regex.pattern.replace("(?P<step>[^/]+)", "(?P<step>.+)")
+    route.path_regex = re.compile(_ANY_CASE.sub(r"(?i:\g<0>)", pattern))
     return route
 
 
 def _paths(base_path: str, template: str) -> list[str]:
-    """The base URI is the same with and without its slash."""
+    """The base URI is the same with and without its slash; Supplement 246 has one behind the scheduled steps."""
+    if template == _SCHEDULED:
+        return [base_path + template, f"{base_path}{template}/"]
     return [base_path, f"{base_path}/"] if base_path and template == "/" else [base_path + template]
 
 
@@ -153,7 +290,7 @@ def _by_method(template: str, rows: dict[str, Row]) -> Endpoint:
         row = every.get(request.method)
         if row is None:
             raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers=allow)
-        request.scope["route_name"] = row.name
+        begin_transaction(request.scope, row.name)
         return await row.endpoint(request)
 
     return dispatch

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import anyio
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from filmjacket.conformance.editions import EMPTY_SEARCH_STATUS
-from filmjacket.dicom.json_model import encode_attributes
-from filmjacket.dicom.xml_model import encode_native
-from filmjacket.errors import FilmjacketError, TooLarge
+from filmjacket.http.receiving import receive_store, report_of, store_answer
 from filmjacket.http.request import base_url_of, context_of, preferences_of, raw_query, ref_of
-from filmjacket.http.responses import Conditions, DownloadResponse, TextResponse, begin, start_download
+from filmjacket.http.responses import Conditions, DownloadResponse, begin, start_download
 from filmjacket.services.studies.bulk_collections import retrieve_bulk_collection, retrieve_pixel_collection
 from filmjacket.services.studies.bulkdata import retrieve_bulk_data
 from filmjacket.services.studies.frames import retrieve_frames
 from filmjacket.services.studies.metadata import retrieve_metadata
 from filmjacket.services.studies.retrieve import retrieve_instances
 from filmjacket.services.studies.search import SearchAnswer, search
-from filmjacket.services.studies.store import StoreLimits, StoreReport, StoreSession, StoreTarget, open_session
+from filmjacket.services.studies.store import StoreTarget
 from filmjacket.web import negotiate, store_response
 from filmjacket.web.bulk_uri import parse_bulk_path
 from filmjacket.web.charset_choice import parse_charset_wishes
-from filmjacket.web.media_types import DICOM_JSON
 from filmjacket.web.metadata_query import parse_metadata_query
 from filmjacket.web.prefer import EXACT_COUNT, wants_exact_count
 from filmjacket.web.query import Level, parse_search
@@ -39,16 +33,11 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from filmjacket.archive.ports import Blobs, Index
-    from filmjacket.http.context import Context
-    from filmjacket.offload import Lanes
     from filmjacket.services.studies.download import Download
     from filmjacket.web.accept import Preferences
     from filmjacket.web.refs import ResourceRef
 
     Endpoint = Callable[[Request], Awaitable[Response]]
-
-FEED_BYTES = 1024 * 1024
-DRAIN_BYTES = 64 * 2**20
 
 
 def searching(level: Level) -> Endpoint:
@@ -137,135 +126,11 @@ async def store(request: Request) -> Response:
     """Store Instances (10.5)."""
     context = context_of(request)
     representation = negotiate.choose_store_response(preferences_of(request))
-    ref = ref_of(request)
-    try:
-        _check_announced_length(request, context.settings.limits.request_bytes)
-        limits = context.settings.limits
-        session = open_session(
-            context.ingest,
-            content_type=request.headers.get("content-type"),
-            content_encoding=request.headers.get("content-encoding"),
-            target=StoreTarget(_target_url(base_url_of(request), ref.study), ref.study),
-            limits=StoreLimits(
-                limits.request_bytes, limits.part_bytes, limits.parts, limits.part_header_bytes, limits.metadata_bytes
-            ),
-        )
-        report = await _receive(request, context, session)
-    except FilmjacketError:
-        await _drain(request)
-        raise
-    return _store_answer(report, base_url_of(request), representation.media_type)
+    ref, base_url = ref_of(request), base_url_of(request)
+    report = await receive_store(request, context.ingest, StoreTarget(_target_url(base_url, ref.study), ref.study))
+    answer = store_response.answer(*report_of(report), base_url)
+    return store_answer(answer, representation.media_type)
 
 
 def _target_url(base_url: str, study: str | None) -> str:
     return f"{base_url}/studies" if study is None else study_url(base_url, study)
-
-
-def _check_announced_length(request: Request, limit: int | None) -> None:
-    announced = request.headers.get("content-length", "")
-    if limit is not None and announced.isdigit() and int(announced) > limit:
-        raise TooLarge(f"The payload is larger than the configured {limit} bytes.", section="8.5", offender="payload")
-
-
-async def _receive(request: Request, context: Context, session: StoreSession) -> StoreReport:
-    """Feed the body to the session, a piece in the disk lane while the next one arrives; clean up however it ends."""
-    feeding = _Feeding(context.lanes, session)
-    try:
-        async for chunk in request.stream():
-            await feeding.take(chunk)
-        return await feeding.finish()
-    except FilmjacketError as error:
-        await feeding.wait()
-        return await context.lanes.disk(session.broken, error)
-    except BaseException:  # the client went away, the server stops, or a fault of ours
-        with anyio.CancelScope(shield=True):
-            await feeding.wait()
-            await context.lanes.disk(session.abandon)
-        raise
-
-
-class _Feeding:
-    """Payload on its way into a session: at most one piece is being worked on while another is collected."""
-
-    def __init__(self, lanes: Lanes, session: StoreSession) -> None:
-        self._lanes = lanes
-        self._session = session
-        self._pending: list[bytes] = []
-        self._size = 0
-        self._running: asyncio.Task[None] | None = None
-
-    async def take(self, chunk: bytes) -> None:
-        """Take bytes as they arrive; raises what the session had against earlier ones."""
-        self._pending.append(chunk)
-        self._size += len(chunk)
-        if self._size >= FEED_BYTES:
-            await self._join()
-            pending, self._pending, self._size = self._pending, [], 0
-            self._running = asyncio.create_task(self._lanes.disk(_feed, self._session, pending))
-
-    async def finish(self) -> StoreReport:
-        """End of payload."""
-        await self._join()
-        return await self._lanes.disk(_finish, self._session, self._pending)
-
-    async def wait(self) -> None:
-        """Until nothing is being worked on, whatever becomes of it."""
-        if self._running is not None:
-            await asyncio.gather(self._running, return_exceptions=True)
-
-    async def _join(self) -> None:
-        running, self._running = self._running, None
-        if running is not None:
-            try:
-                await asyncio.shield(running)
-            except asyncio.CancelledError:
-                self._running = running  # the work goes on in its thread; `wait` is for whoever cleans up
-                raise
-
-
-def _feed(session: StoreSession, chunks: list[bytes]) -> None:
-    for chunk in chunks:
-        if chunk:
-            session.feed(chunk)
-
-
-def _finish(session: StoreSession, chunks: list[bytes]) -> StoreReport:
-    _feed(session, chunks)
-    return session.finish()
-
-
-async def _drain(request: Request) -> None:
-    """Read away what is left of a refused HTTP/2 upload: clients take an early answer for a broken stream."""
-    if not request.scope.get("http_version", "1.1").startswith("2"):
-        return
-    left = DRAIN_BYTES
-    try:
-        async for chunk in request.stream():
-            left -= len(chunk)
-            if left < 0:
-                return
-    except (ClientDisconnect, RuntimeError):
-        return
-
-
-def _store_answer(report: StoreReport, base_url: str, media_type: str) -> Response:
-    """The Store Instances Response Module with its status and locations (10.5.3)."""
-    stored = [
-        store_response.StoredInstance(
-            item.place.study_uid,
-            item.place.series_uid,
-            item.candidate.sop_uid,
-            item.candidate.sop_class_uid,
-            warning_reason=item.warning_reason,
-            original_attributes=item.coercions,
-            comments=item.warnings,
-        )
-        for item in report.stored
-    ]
-    failed = [
-        store_response.FailedInstance(item.reason, item.sop_class_uid, item.sop_uid, comments=(item.message,))
-        for item in report.failures
-    ]
-    answer = store_response.answer(stored, failed, base_url)
-    body = encode_attributes(answer.module) if media_type == DICOM_JSON else encode_native(answer.module)
-    return TextResponse(body, answer.status, headers=dict(answer.headers), media_type=media_type)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from filmjacket.http.request import base_url_of, context_of, raw_query
@@ -35,9 +36,10 @@ async def retrieve_by_uri(request: Request) -> Response:
 
     def instances(ref: ResourceRef, preferences: Preferences) -> Download:
         zip_names = context.settings.zip.template
-        return retrieve_instances(
+        found = retrieve_instances(
             context.index, context.blobs, ref, preferences, base_url, zip_names=zip_names, coder=context.coder
         )
+        return replace(found, elsewhere=None)  # clients of this service are old, and do not expect a redirect
 
     retrieval = UriRetrieval(
         context.studio, context.coder, base_url, asked, instances, context.pseudonyms, conditions.need_no_content

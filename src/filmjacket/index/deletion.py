@@ -16,9 +16,11 @@ from sqlalchemy import bindparam, func, insert, select
 
 from filmjacket.archive.deletions import Cause, DeleteOutcome, Obstacle, RestoreOutcome
 from filmjacket.archive.records import BlobRef, Candidate
+from filmjacket.clock import now
 from filmjacket.dicom.header import Layout
 from filmjacket.index.decisions import Plan, Present
 from filmjacket.index.holding import held_among
+from filmjacket.index.locks import lock_studies
 from filmjacket.index.rows import prepare, unpack_document
 from filmjacket.index.schema import (
     deleted_frame_chunks,
@@ -95,6 +97,7 @@ class DeleteRequest:
 def delete(connection: Connection, request: DeleteRequest) -> DeleteOutcome:
     """Take everything below a reference out of sight, all of it or nothing."""
     ref = request.ref
+    lock_studies(connection, [ref.study or ""])
     found = run(connection, _below(instances, ref), _parameters(ref))
     if not found:
         return DeleteOutcome(Obstacle.ABSENT)
@@ -131,10 +134,11 @@ def restorable(connection: Connection, ref: ResourceRef) -> list[Record]:
 
 def restore(connection: Connection, some: Sequence[Record]) -> RestoreOutcome:
     """Bring back instances of one study that `restorable` found, unless their UIDs were stored again."""
+    lock_studies(connection, {row.study_uid for row in some})
     live = {row.sop_uid for row in select_keys(connection, _LIVE, sorted(row.sop_uid for row in some))}
     (newest,) = run(connection, _NEWEST, {"study_uid": some[0].study_uid})
     # What comes back in order, to nothing that came later, makes studies and series as it did the first time.
-    plan = Plan(rebuild=newest.stored_at is not None and newest.stored_at >= some[0].stored_at)
+    plan = Plan(at=now(), rebuild=newest.stored_at is not None and newest.stored_at >= some[0].stored_at)
     keys: list[dict[str, str]] = []
     for one in some:
         key = {name: getattr(one, name) for name in _KEY}

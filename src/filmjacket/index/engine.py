@@ -1,23 +1,23 @@
-"""Connections: who reads, who writes, and what a database's errors mean.
-
-On SQLite readers and the one writer have their own connections: in WAL mode they do not wait for each other.
-`synchronous=FULL` makes every commit durable before it returns. On other databases one engine serves both; units
-that write must run serialisable there, which the retry loop of `write` is for.
-"""
+"""Connections: who reads, who writes, and what is tried again when another writer came first or a server is gone."""
 
 from __future__ import annotations
 
 import random
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
-from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.pool import QueuePool
 
-from filmjacket.errors import OutOfStorage, Unavailable
+from filmjacket.errors import CommitUnknown, FilmjacketError, Unavailable
+from filmjacket.index.connection_watch import READ, WRITE, ConnectionWatch
+from filmjacket.index.connections import DatabaseOptions
+from filmjacket.index.postgresql import SCHEMES, open_postgresql
+from filmjacket.index.sqlite import open_sqlite
+from filmjacket.index.troubles import Trouble, translated, trouble_of
+from filmjacket.metrics import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -26,120 +26,136 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-# Reading connections; more callers than this wait for one. The lanes of the server are narrower.
-_READERS = 16
-# How long a reader waits for a connection before it is told that there is none.
-_POOL_SECONDS = 10.0
-_BUSY_MILLISECONDS = 10_000
-_ATTEMPTS = 6
-# Serialisation failure and deadlock (SQL state), and SQLite's wording for another writer.
-_RETRIABLE_STATES = frozenset({"40001", "40P01"})
-_FULL_STATES = frozenset({"53100", "53200"})
-
-_SQLITE_PRAGMAS = (
-    ("journal_mode", "WAL"),
-    ("synchronous", "FULL"),
-    ("busy_timeout", str(_BUSY_MILLISECONDS)),
-    # LIKE then distinguishes case as it does on PostgreSQL (PS3.4 C.2.2.2.1: all but names are case-sensitive).
-    ("case_sensitive_like", "ON"),
-    ("temp_store", "MEMORY"),
-    ("journal_size_limit", str(64 * 1024 * 1024)),
-    # Larger than the default of 4 MB: fewer checkpoints, each of which syncs the database file.
-    ("wal_autocheckpoint", "4000"),
-)
+_ATTEMPTS = 8
+# Waits between attempts double from the first to the longest.
+_FIRST_WAIT = 0.01
+_LONGEST_WAIT = 0.5
 
 
 class Database:
     """The connections to one index database."""
 
-    def __init__(self, url: str) -> None:
-        parsed = make_url(url)
-        self.embedded = parsed.get_backend_name() == "sqlite"
-        options: dict[str, Any] = {"hide_parameters": True, "poolclass": QueuePool, "max_overflow": 0}
-        options["pool_timeout"] = _POOL_SECONDS
-        if self.embedded:
-            options["connect_args"] = {"check_same_thread": False, "timeout": _BUSY_MILLISECONDS / 1000}
-        self._reader = create_engine(parsed, pool_size=_READERS, **options)
-        self._driver_error: type[Exception] = self._reader.dialect.loaded_dbapi.Error
-        self._writer = self._reader
-        if self.embedded:
-            self._writer = create_engine(parsed, pool_size=1, **options)
-            _prepare_sqlite(self._writer, writes=True, cache_kibibytes=32_768)
-            _prepare_sqlite(self._reader, writes=False, cache_kibibytes=4_096)
+    def __init__(self, url: str, options: DatabaseOptions | None = None) -> None:
+        self._options = options or DatabaseOptions()
+        scheme = urlsplit(url).scheme
+        self.embedded = scheme.startswith("sqlite")
+        if not self.embedded and scheme not in SCHEMES:
+            # The URL itself may hold a password.
+            raise FilmjacketError(
+                f"An index cannot be kept in a database of the kind {scheme!r}.",
+                offender="database",
+                accepted=("sqlite:///path", "postgresql://user@host/name"),
+            )
+        self._engines = (open_sqlite if self.embedded else open_postgresql)(url, self._options)
+        self._errors = (DBAPIError, self._engines.driver_error)
+        self._reads = ConnectionWatch(READ)
+        self._writes = ConnectionWatch(WRITE)
 
     @contextmanager
     def reading(self) -> Generator[Connection]:
         """Give a connection whose statements all see the same state."""
+        connection = self._begin(self._engines.reader, "The index has more readers than connections.")
         try:
-            with self._reader.begin() as connection:
+            with self._reads.unit():
                 yield connection
-        except (DBAPIError, self._driver_error) as error:
-            raise _translated(error) from error
-        except PoolTimeoutError as error:
-            raise Unavailable("The index has more readers than connections.") from error
+        except self._errors as error:
+            self._drop_if_lost(connection, error)
+            raise translated(error) from error
+        finally:
+            _close(connection)
 
-    def write(self, unit: Callable[[Connection], _T]) -> _T:
-        """Run one unit of work in a durable transaction, again when another writer came first."""
-        for attempt in range(_ATTEMPTS):
+    def write(self, unit: Callable[[Connection], _T], *, repeatable: bool = False) -> _T:
+        """Run one unit of work in a durable transaction, again when another writer came first.
+
+        It is run again too when the connection is lost, but not once COMMIT was sent: then nobody knows, unless the
+        unit is `repeatable`, which is to say that doing it twice comes to the same as once.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            connection = self._begin(self._engines.writer, "The index is busy with other writers.")
+            committing = False
             try:
-                with self._writer.begin() as connection:
-                    return unit(connection)
-            except PoolTimeoutError as error:
-                raise Unavailable("The index is busy with other writers.") from error
-            except (DBAPIError, self._driver_error) as error:
-                if not _is_conflict(error):
-                    raise _translated(error) from error
-                if attempt + 1 == _ATTEMPTS:
-                    raise Unavailable("The index is busy with other writers.") from error
-            time.sleep(random.uniform(0.2, 1.0) * 0.01 * 2**attempt)  # noqa: S311 - jitter, no secret
+                with self._writes.unit():
+                    result = unit(connection)
+                    committing = True
+                    connection.commit()
+            except self._errors as error:
+                self._drop_if_lost(connection, error)
+                self._refuse_unless_again(error, attempt, committing=committing and not repeatable)
+            else:
+                return result
+            finally:
+                _close(connection)
+            _wait(attempt)
         raise AssertionError
 
     def close(self) -> None:
         """Close every connection that is not in use."""
-        self._writer.dispose()
-        self._reader.dispose()
+        self._engines.writer.dispose()
+        self._engines.reader.dispose()
+
+    def _refuse_unless_again(self, error: Exception, attempt: int, *, committing: bool) -> None:
+        """Raise what the caller is told, unless the unit can be run again."""
+        trouble = trouble_of(error)
+        if trouble is Trouble.LOST and committing:
+            raise CommitUnknown("The index was lost while it committed; whether it did is not known.") from error
+        again = (
+            {Trouble.CONFLICT, Trouble.LOST} if self.embedded else {Trouble.CONFLICT, Trouble.LOST, Trouble.DUPLICATE}
+        )
+        if trouble not in again or attempt == _ATTEMPTS:
+            raise translated(error) from error
+        count("filmjacket_database_retries_total", reason=trouble.name.lower())
+
+    def _begin(self, engine: Engine, busy: str) -> Connection:
+        """Return a connection whose transaction has begun; BEGIN is what finds out that a server went away."""
+        watch = self._reads if engine is self._engines.reader else self._writes
+        watch.wait(1)
+        try:
+            return self._begun_in_time(engine, busy)
+        finally:
+            watch.wait(-1)
+
+    def _begun_in_time(self, engine: Engine, busy: str) -> Connection:
+        deadline = time.monotonic() + self._options.reconnect_seconds
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return self._begun(engine)
+            except PoolTimeoutError as error:
+                raise Unavailable(busy) from error
+            except self._errors as error:
+                trouble = trouble_of(error)
+                conflict = trouble is Trouble.CONFLICT and attempt < _ATTEMPTS
+                lost = trouble is Trouble.LOST and not self.embedded and time.monotonic() < deadline
+                if not conflict and not lost:
+                    raise translated(error) from error
+            _wait(attempt)
+
+    def _begun(self, engine: Engine) -> Connection:
+        connection = engine.connect()
+        try:
+            connection.begin()
+        except BaseException as error:
+            if isinstance(error, self._errors):
+                self._drop_if_lost(connection, error)
+            _close(connection)
+            raise
+        return connection
+
+    def _drop_if_lost(self, connection: Connection, error: Exception) -> None:
+        """What one connection found out holds for the others of its pool that are idle."""
+        if not self.embedded and trouble_of(error) is Trouble.LOST:
+            with suppress(Exception):
+                connection.invalidate()
+            self._engines.distrust()
 
 
-def _prepare_sqlite(engine: Engine, *, writes: bool, cache_kibibytes: int) -> None:
-    def on_connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - an untyped driver connection
-        # The driver's own transactions would start too late for a consistent read, and never IMMEDIATE.
-        connection.isolation_level = None
-        for name, value in (*_SQLITE_PRAGMAS, ("cache_size", str(-cache_kibibytes))):
-            connection.execute(f"PRAGMA {name}={value}")
-
-    # A reader takes no lock and cannot fail; a writer may find another one, which is an error like those of statements.
-    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
-
-    def on_begin(connection: Connection) -> None:
-        # Straight to the driver, for it is on the path of every search and store.
-        connection.connection.driver_connection.execute(begin)  # pyright: ignore[reportOptionalMemberAccess] - open
-
-    event.listen(engine, "connect", on_connect)
-    event.listen(engine, "begin", on_begin)
+def _close(connection: Connection) -> None:
+    """Give a connection back, rolling back what was not committed; a broken one is not worth an error of its own."""
+    with suppress(Exception):
+        connection.close()
 
 
-def _is_conflict(error: Exception) -> bool:
-    cause = _cause_of(error)
-    text = str(cause)
-    return _state_of(cause) in _RETRIABLE_STATES or "database is locked" in text or "database is busy" in text
-
-
-def _cause_of(error: Exception) -> BaseException:
-    """Return the driver's error: the one itself, or what SQLAlchemy wrapped."""
-    return (error.orig or error) if isinstance(error, DBAPIError) else error
-
-
-def _state_of(cause: BaseException) -> str:
-    return str(getattr(cause, "sqlstate", ""))
-
-
-def _translated(error: Exception) -> Exception:
-    cause = _cause_of(error)
-    if "database or disk is full" in str(cause) or _state_of(cause) in _FULL_STATES:
-        return OutOfStorage("The index has no space left.")
-    # Every driver names its errors as PEP 249 does. The rest of the family is the database's own trouble: no file,
-    # no connection, a damaged page.
-    family = {base.__name__ for base in type(cause).__mro__}
-    if "DatabaseError" not in family or family & {"DataError", "IntegrityError", "ProgrammingError"}:
-        return error
-    return Unavailable("The index does not answer.")
+def _wait(attempt: int) -> None:
+    longest = min(_FIRST_WAIT * 2 ** (attempt - 1), _LONGEST_WAIT)
+    time.sleep(random.uniform(0.2, 1.0) * longest)  # noqa: S311 - jitter, no secret

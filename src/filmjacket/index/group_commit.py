@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from filmjacket.errors import Unavailable
+from filmjacket.errors import CommitUnknown, OutOfStorage, Unavailable
+from filmjacket.metrics import histogram
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +41,7 @@ class GroupCommit(Generic[_Request, _Result]):
         self._waiting: list[_Entry[_Request, _Result]] = []
         self._writing = False
         self._closed = False
+        self._sizes = histogram("filmjacket_group_commit_requests")
 
     def submit(self, request: _Request) -> _Result:
         """Return the result for one request once its group is committed."""
@@ -69,6 +71,7 @@ class GroupCommit(Generic[_Request, _Result]):
         with self._mutex:
             group = self._waiting[: self._largest_group]
             del self._waiting[: self._largest_group]
+        self._sizes.observe(len(group))
         try:
             self._run(group)
         finally:
@@ -81,13 +84,18 @@ class GroupCommit(Generic[_Request, _Result]):
                     self._idle.notify_all()
             for entry in group:
                 if not entry.result and entry.error is None:
-                    entry.error = Unavailable("The index was interrupted while storing.")
+                    entry.error = CommitUnknown("The index was interrupted while storing.")
                 if not entry.leads:
                     entry.wake.set()
 
     def _run(self, group: Sequence[_Entry[_Request, _Result]]) -> None:
         try:
             results = self._commit([entry.request for entry in group])
+        except (Unavailable, OutOfStorage) as error:
+            # It is the index that cannot, whoever asks; nobody waits for it in turn.
+            for entry in group:
+                entry.error = error
+            return
         except Exception as error:  # noqa: BLE001 - raised again in the thread of the caller it belongs to
             if len(group) == 1:
                 group[0].error = error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from filmjacket.archive.deletions import Hold
+from filmjacket.index.locks import lock_studies
 from filmjacket.index.schema import holds
 from filmjacket.index.unit import delete_keys, insert_rows, one_of, run, select_keys
 
@@ -39,6 +40,7 @@ def held_among(connection: Connection, study_uids: Iterable[str]) -> frozenset[s
 
 def hold(connection: Connection, added: Hold) -> bool:
     """Put a study on hold, whether it is stored or not; False if it was, which changes nothing."""
+    lock_studies(connection, (added.study_uid,))
     if held_among(connection, (added.study_uid,)):
         return False
     row = {"study_uid": added.study_uid, "reason": added.reason, "held_at": added.held_at}
@@ -48,6 +50,7 @@ def hold(connection: Connection, added: Hold) -> bool:
 
 def release(connection: Connection, study_uid: str) -> bool:
     """End the hold of a study; False if there was none."""
+    lock_studies(connection, (study_uid,))
     was_held = bool(held_among(connection, (study_uid,)))
     delete_keys(connection, holds, [{"study_uid": study_uid}])
     return was_held

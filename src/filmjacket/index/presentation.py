@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from filmjacket.index.unit import Record
     from filmjacket.web.query import SearchQuery
 
-_UTF_8: Element = {"vr": "CS", "Value": ["ISO_IR 192"]}
+UTF_8: Element = {"vr": "CS", "Value": ["ISO_IR 192"]}
 """JSON is UTF-8, whatever the instance was stored in."""
 _SUMMARY = frozenset({*REQUIRED_RETURN[Level.INSTANCE], *KNOWN_RETURN[Level.INSTANCE], "00020010"})
 
@@ -89,7 +89,7 @@ class Presentation:
 
     def _study(self, row: Record) -> SearchMatch:
         document = study_document(row)
-        attributes = {SPECIFIC_CHARACTER_SET: _UTF_8, **default_attributes(Level.STUDY, document)}
+        attributes = {SPECIFIC_CHARACTER_SET: UTF_8, **default_attributes(Level.STUDY, document)}
         self._add_extras(attributes, document, document)
         self._add_computed(attributes, row.study_uid, None)
         return SearchMatch(row.study_uid, None, None, attributes)
@@ -119,7 +119,7 @@ class Presentation:
         """Return what all instances of a series have alike: the unique keys of the levels above, and their tables."""
         if self._parents[0] != (study_uid, series_uid):
             attributes: Attributes = {
-                SPECIFIC_CHARACTER_SET: _UTF_8,
+                SPECIFIC_CHARACTER_SET: UTF_8,
                 STUDY_INSTANCE_UID: {"vr": "UI", "Value": [study_uid]},
                 SERIES_INSTANCE_UID: {"vr": "UI", "Value": [series_uid]},
             }
@@ -134,7 +134,7 @@ class Presentation:
         """Add what was asked for: matched attributes and `includefield`; `all` is of the entity's own level."""
         if self._query.include_all:
             for tag, element in own.items():
-                if level_of(tag) is self._query.level and _is_search_attribute(tag, element):
+                if level_of(tag) is self._query.level and is_search_attribute(tag, element):
                     attributes.setdefault(tag, element)
         if self._paths:
             for tag, element in filter_attributes(document, self._paths).items():
@@ -223,7 +223,7 @@ def _request_items(element: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _is_search_attribute(tag: str, element: dict[str, Any]) -> bool:
+def is_search_attribute(tag: str, element: dict[str, Any]) -> bool:
     """`all` means keys that PS3.4 C.6.1.1 lists, not the file: no meta, private, bulk or binary values."""
     if tags.is_private(tag) or tag.startswith("0002"):
         return False

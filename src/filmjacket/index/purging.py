@@ -8,8 +8,10 @@ import orjson
 from sqlalchemy import bindparam, delete, func, select
 
 from filmjacket.archive.deletions import Cause, PurgedBatch
+from filmjacket.index import non_patient_blobs
 from filmjacket.index.instances import unknown_keys
 from filmjacket.index.kept import kept_keys
+from filmjacket.index.locks import lock_studies
 from filmjacket.index.rows import unpack_document
 from filmjacket.index.schema import UNKNOWN_NUMBER, deleted_frame_chunks, deleted_instances, holds, tombstones
 from filmjacket.index.search_rows import forget_names
@@ -17,6 +19,8 @@ from filmjacket.index.unit import delete_keys, insert_rows, run, run_many
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+    from filmjacket.index.unit import Record
 
 _GONE = deleted_instances.c
 _ON_HOLD = select(holds.c.study_uid)
@@ -48,13 +52,18 @@ _FORGET = delete(tombstones).where(tombstones.c.deleted_at < bindparam("before")
 
 def count_expired(connection: Connection, *, at: int, retained_since: int | None) -> PurgedBatch:
     """Return what a purge would take now, without the keys."""
-    (row,) = run(connection, _COUNT_EXPIRED, _moments(at, retained_since))
-    return PurgedBatch(row.instances, int(row.bytes), ())
+    moments = _moments(at, retained_since)
+    (row,) = run(connection, _COUNT_EXPIRED, moments)
+    others = non_patient_blobs.count_expired(connection, moments["retained_since"])
+    return PurgedBatch(row.instances + others.instances, int(row.bytes) + others.bytes, ())
 
 
 def purge(connection: Connection, *, at: int, retained_since: int | None, batch: int) -> PurgedBatch:
     """Take up to `batch` instances out of the index for good, leaving tombstones."""
-    expired = run(connection, _EXPIRED, _moments(at, retained_since) | {"batch": batch})
+    moments = _moments(at, retained_since)
+    expired = _locked(connection, moments | {"batch": batch})
+    if not expired:
+        return non_patient_blobs.purge(connection, moments["retained_since"], batch)
     graves = {
         (row.study_uid, row.series_uid, row.sop_uid): row.deleted_at
         for row in sorted(expired, key=lambda row: row.deleted_at)
@@ -69,7 +78,15 @@ def purge(connection: Connection, *, at: int, retained_since: int | None, batch:
     forget_names(connection, (orjson.loads(unpack_document(row.metadata)) for row in expired))
     blob_keys = unknown_keys(connection, [row.blob_key for row in expired])
     blob_keys -= kept_keys(connection, blob_keys)
+    blob_keys -= non_patient_blobs.known_keys(connection, blob_keys)
     return PurgedBatch(len(expired), sum(row.blob_size for row in expired), tuple(sorted(blob_keys)))
+
+
+def _locked(connection: Connection, parameters: dict[str, int]) -> list[Record]:
+    """Return what is expired; nobody else can hold, restore or purge it before this unit of work ends."""
+    locked = {row.study_uid for row in run(connection, _EXPIRED, parameters)}
+    lock_studies(connection, locked)
+    return [row for row in run(connection, _EXPIRED, parameters) if row.study_uid in locked]
 
 
 def _moments(at: int, retained_since: int | None) -> dict[str, int]:

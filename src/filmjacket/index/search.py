@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from filmjacket.archive.records import SearchPage
@@ -22,7 +23,7 @@ from filmjacket.index.search_declared import declared_conditions
 from filmjacket.index.search_sql import NOTHING, Condition, Known, Term, condition_of
 from filmjacket.index.search_statements import ANY_ODD, Odd, SearchShape, candidates, count, page, probe, scanning
 from filmjacket.index.search_verification import Verification
-from filmjacket.index.unit import run
+from filmjacket.index.unit import note_time, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,8 +53,10 @@ def search(connection: Connection, query: SearchQuery, maximum_results: int) -> 
         rows, matches = _page(connection, plan, query, limit)
     else:
         shape = replace(plan.shape, documents=query.level is Level.INSTANCE)
-        stream = connection.execute(candidates(shape), plan.parameters, execution_options={"yield_per": _BATCH})
+        statement, started = candidates(shape), perf_counter()
+        stream = connection.execute(statement, plan.parameters, execution_options={"yield_per": _BATCH})
         rows, matches = _verified_page(stream, query.offset, limit, Verification(query, documents, exact=plan.exact))
+        note_time(connection, statement, plan.parameters, perf_counter() - started)
     presented = Presentation(query, documents).present(rows)
     return SearchPage(presented, max(0, matches - query.offset - limit), matches)
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
-from sqlalchemy import and_, bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import and_, bindparam, func, or_, select, tuple_, update
 
 from filmjacket.dicom.levels import Level
+from filmjacket.index.locks import lock_studies
 from filmjacket.index.rows import unpack_document
 from filmjacket.index.schema import instances, odd_studies, search_attributes, series, studies
 from filmjacket.index.search_catalog import NAME_WORDS
 from filmjacket.index.search_rows import NAME_COLUMNS, SearchRows
-from filmjacket.index.unit import run
+from filmjacket.index.unit import insert_rows, run
 from filmjacket.web.search_attributes import parse_search_attribute
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def fill_in(connection: Connection) -> tuple[int, ...]:
     """Take the next batch; returns the size in bytes of each document looked at, () when everything is there."""
     for level, (study_uid, entity_uid) in _positions(connection).items():
         parameters = {"study": study_uid, "entity": entity_uid, "most": _AT_ONCE[level]}
-        found = run(connection, _BATCHES[level], parameters)
+        found = _locked(connection, level, parameters)
         rows = SearchRows(connection)
         sizes = tuple([_TAKE[level](rows, row) for row in found])
         rows.write()
@@ -66,6 +67,18 @@ def fill_in(connection: Connection) -> tuple[int, ...]:
         if sizes:
             return sizes
     return ()
+
+
+def _locked(connection: Connection, level: Level, parameters: dict[str, Any]) -> list[Record]:
+    """Return a batch whose studies nobody else changes before this unit of work ends."""
+    locked: set[str] = set()
+    while True:
+        found = run(connection, _BATCHES[level], parameters)
+        more = {row.study_uid for row in found} - locked
+        if not more:
+            return found
+        lock_studies(connection, more)
+        locked |= more
 
 
 def _positions(connection: Connection) -> dict[Level, tuple[str, str]]:
@@ -153,4 +166,4 @@ def _advance(connection: Connection, level: Level, position: tuple[str, str] | N
 def _note_odd(connection: Connection, study_uids: set[str]) -> None:
     new = [uid for uid in sorted(study_uids) if not run(connection, _ODD, {"study_uid": uid})]
     if new:
-        connection.execute(insert(odd_studies), [{"study_uid": uid} for uid in new])
+        insert_rows(connection, odd_studies, [{"study_uid": uid} for uid in new])

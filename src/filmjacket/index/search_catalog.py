@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, insert, select, update
 
+from filmjacket.index.locks import lock_every_study
 from filmjacket.index.schema import search_attributes, search_values, studies
 from filmjacket.index.unit import run
 from filmjacket.web.search_attributes import SearchAttribute, parse_search_attribute
@@ -74,7 +75,7 @@ def declare(database: Database, declared: Iterable[SearchAttribute]) -> None:
     with database.reading() as connection:
         missing = _missing(connection, wanted)
     if missing:
-        database.write(lambda connection: _add(connection, _missing(connection, wanted)))
+        database.write(lambda connection: _add(connection, wanted))
 
 
 def retract(database: Database, declared: Iterable[SearchAttribute]) -> None:
@@ -82,6 +83,7 @@ def retract(database: Database, declared: Iterable[SearchAttribute]) -> None:
     wanted = {attribute.name for attribute in declared}
 
     def forget(connection: Connection) -> None:
+        lock_every_study(connection)
         for name, (number, _) in read_catalog(connection).attributes.items():
             if name not in wanted:
                 connection.execute(delete(search_values).where(search_values.c.attribute == number))
@@ -93,7 +95,12 @@ def retract(database: Database, declared: Iterable[SearchAttribute]) -> None:
 def restart(database: Database) -> None:
     """Have everything filled in again from the beginning; until then searches do without."""
     statement = update(search_attributes).values(complete=0, study_uid="", entity_uid="")
-    database.write(lambda connection: connection.execute(statement))
+
+    def begin_again(connection: Connection) -> None:
+        lock_every_study(connection)
+        connection.execute(statement)
+
+    database.write(begin_again)
 
 
 def _missing(connection: Connection, wanted: set[str]) -> set[str]:
@@ -101,7 +108,10 @@ def _missing(connection: Connection, wanted: set[str]) -> set[str]:
     return ({NAME_WORDS} | wanted) - {row.name for row in rows}
 
 
-def _add(connection: Connection, names: set[str]) -> None:
+def _add(connection: Connection, wanted: set[str]) -> None:
+    # Who stores now may have looked before the names were there, and would fill nothing in: that must be over.
+    lock_every_study(connection)
+    names = _missing(connection, wanted)
     # In an archive without studies there is nothing to fill in.
     complete = 0 if run(connection, _ANY_STUDY, {}) else 1
     highest = connection.execute(select(func.max(search_attributes.c.number))).scalar() or 0

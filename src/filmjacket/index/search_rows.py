@@ -15,7 +15,7 @@ from filmjacket.dicom.levels import Level
 from filmjacket.index.rows import study_columns
 from filmjacket.index.schema import name_words, search_values, studies
 from filmjacket.index.search_catalog import read_catalog
-from filmjacket.index.unit import delete_keys, insert_rows, one_of, portions, run
+from filmjacket.index.unit import delete_keys, insert_new_rows, insert_rows, one_of, portions, run
 from filmjacket.web.person_names import name_words as words_of
 from filmjacket.web.phonetics import sound_of
 from filmjacket.web.search_attributes import LONGEST_VALUE, indexed_values
@@ -34,7 +34,11 @@ NAME_COLUMNS = tuple(
     for name in ("patient_name", "referring_physician_name")
     for group in ("", "_ideographic", "_phonetic")
 )
-_KNOWN_NAMES = select(name_words.c.name).where(one_of(name_words.c.word, "words"), one_of(name_words.c.name))
+# A name that a unit of work relies on cannot be forgotten until it ends, nor can one be relied on that is being
+# forgotten: who comes second waits, and then sees what the first one did.
+_NAMES = select(name_words.c.name).where(one_of(name_words.c.word, "words"), one_of(name_words.c.name))
+_KNOWN_NAMES = _NAMES.with_for_update(read=True, key_share=True)
+_LOCK_NAMES = _NAMES.order_by(name_words.c.word, name_words.c.name).with_for_update()
 _USED_NAMES = select(name_words.c.name).where(
     one_of(name_words.c.word, "words"),
     one_of(name_words.c.name),
@@ -119,7 +123,7 @@ def write_names(connection: Connection, names: Iterable[str]) -> None:
         if name not in known
         for word in _storable_words(name)
     ]
-    insert_rows(connection, name_words, rows)
+    insert_new_rows(connection, name_words, rows)
 
 
 def forget_names(connection: Connection, data_sets: Iterable[Attributes]) -> None:
@@ -135,6 +139,7 @@ def forget_names(connection: Connection, data_sets: Iterable[Attributes]) -> Non
     firsts = {name: words[0] for name in names if (words := _storable_words(name))}
     for some in portions(sorted(firsts)):
         parameters = {"keys": some, "words": sorted({firsts[name] for name in some}), "attributes": numbers}
+        run(connection, _LOCK_NAMES, {"keys": some, "words": parameters["words"]})
         used = {row.name for row in run(connection, _USED_NAMES, parameters)}
         unused = [name for name in some if name not in used]
         delete_keys(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from filmjacket.index import instances as reading
-from filmjacket.index import kept, search_backfill, search_catalog
+from filmjacket.index import kept, non_patient_blobs, search_backfill, search_catalog
 from filmjacket.index import search as searching
+from filmjacket.index.copying import copy_index, count_rows
 from filmjacket.index.decisions import StoreRequest
 from filmjacket.index.engine import Database
 from filmjacket.index.group_commit import GroupCommit
@@ -17,11 +18,12 @@ from filmjacket.index.numbers import find_numbers
 from filmjacket.index.rows import prepare
 from filmjacket.index.schema import studies
 from filmjacket.index.sql_deletions import SqlDeletions
+from filmjacket.index.statistics import count_everything
 from filmjacket.index.studies import store
 from filmjacket.web.search_attributes import parse_search_attribute
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from filmjacket.archive.policies import DuplicatePolicy
     from filmjacket.archive.records import (
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
         StoredInstance,
         StoreOutcome,
     )
+    from filmjacket.archive.statistics import Statistics
+    from filmjacket.index.connections import DatabaseOptions
     from filmjacket.web.query import SearchQuery
     from filmjacket.web.refs import ResourceRef
     from filmjacket.web.search_attributes import SearchAttribute
@@ -40,9 +44,9 @@ if TYPE_CHECKING:
 _LARGEST_GROUP = 64
 
 
-def open_database(url: str) -> Database:
-    """Open the database at a URL such as `sqlite:///path`, bringing its tables up to date."""
-    database = Database(url)
+def open_database(url: str, options: DatabaseOptions | None = None) -> Database:
+    """Open the database at a URL, `sqlite:///path` or `postgresql://...`, bringing its tables up to date."""
+    database = Database(url, options)
     upgrade(database)
     return database
 
@@ -128,20 +132,40 @@ class SqlIndex(SqlDeletions):
         return reading.metadata_batches(self._database, ref, batch)
 
     def blobs(self, *, batch: int = 1000) -> Iterator[list[tuple[str, BlobRef]]]:
-        """Yield every (SOP Instance UID, blob), those of deleted instances last, batch by batch."""
+        """Yield every (SOP Instance UID, blob): of instances, deleted ones, non-patient ones, batch by batch."""
         yield from reading.blob_batches(self._database, batch)
         yield from kept.kept_blob_batches(self._database, batch)
+        yield from non_patient_blobs.blob_batches(self._database, batch)
 
     def unknown_keys(self, keys: Iterable[str]) -> set[str]:
         """Return those of `keys` that no instance refers to, live or deleted."""
         with self._database.reading() as connection:
             unknown = reading.unknown_keys(connection, keys)
-            return unknown - kept.kept_keys(connection, unknown)
+            unknown -= kept.kept_keys(connection, unknown)
+            return unknown - non_patient_blobs.known_keys(connection, unknown)
 
     def known_sources(self, digests: Sequence[str]) -> set[str]:
         """Return those of the SHA-256 digests that are stored already."""
         with self._database.reading() as connection:
             return reading.known_sources(connection, digests)
+
+    def statistics(self) -> Statistics:
+        """Return figures of the whole archive as of one moment."""
+        with self._database.reading() as connection:
+            return count_everything(connection)
+
+    def rows(self) -> int:
+        """Return how many rows `copy_to` will copy."""
+        with self._database.reading() as connection:
+            return count_rows(connection)
+
+    def copy_to(self, url: str, *, on_rows: Callable[[int], None] = lambda _rows: None) -> None:
+        """Copy everything, as of one moment, into a new or empty index at a database URL."""
+        target = open_database(url)
+        try:
+            copy_index(self._database, target, on_rows)
+        finally:
+            target.close()
 
     def check(self) -> None:
         """Raise `Unavailable` if the index cannot answer."""
@@ -154,4 +178,5 @@ class SqlIndex(SqlDeletions):
         self._database.close()
 
     def _store_group(self, requests: Sequence[StoreRequest]) -> list[list[StoreOutcome]]:
-        return self._database.write(lambda connection: store(connection, requests))
+        # What is stored twice under the same blob key is stored once.
+        return self._database.write(lambda connection: store(connection, requests), repeatable=True)

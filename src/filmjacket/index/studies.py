@@ -1,21 +1,25 @@
 """Taking instances in: one unit of work for a group of store requests.
 
 Instances are written first, then the series and studies they belong to; ModalitiesInStudy and all counters follow
-from the rows of the same transaction, which must be serialisable.
+from the rows of the same transaction, which has its studies to itself.
 """
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select, update
 
 from filmjacket.archive.policies import DuplicatePolicy
 from filmjacket.index import rows
+from filmjacket.index.change_log import record_changes
 from filmjacket.index.decisions import Plan, decide, find_present
 from filmjacket.index.entities import Entity, is_explained, load_series, load_studies, modalities_of, rebuild
+from filmjacket.index.entity_changes import changes_of
 from filmjacket.index.holding import Protection, held_among
 from filmjacket.index.kept import keep_arrived, keep_stored
+from filmjacket.index.locks import lock_studies
 from filmjacket.index.schema import (
     frame_chunks,
     instances,
@@ -65,7 +69,14 @@ _ODD_BY_STUDY = select(odd_studies.c.study_uid).where(one_of(odd_studies.c.study
 
 def store(connection: Connection, requests: Sequence[StoreRequest]) -> list[list[StoreOutcome]]:
     """Take in the candidates of several requests, in order; one list of outcomes for each request."""
-    present = find_present(connection, {item.candidate.sop_uid for one in requests for item in one.prepared})
+    sop_uids = {item.candidate.sop_uid for one in requests for item in one.prepared}
+    study_uids = {item.candidate.study_uid for one in requests for item in one.prepared}
+    lock_studies(connection, study_uids)
+    present = find_present(connection, sop_uids)
+    elsewhere = {one.study_uid for one in present.values()} - study_uids
+    if elsewhere:
+        lock_studies(connection, elsewhere)
+        present = find_present(connection, sop_uids)
     stored_before = dict(present)
     at = max((request.at for request in requests), default=0)
     plan = Plan(at=at, keep_until=at, protection=_protection(connection, requests, present))
@@ -124,6 +135,7 @@ class _Unit:
         self._search_rows.write()
         self._odd |= self._search_rows.odd
         self._note_odd()
+        record_changes(self._connection, changes_of(self._plan, self._studies, self._series), at=self._plan.at)
 
     def _remove_departures(self) -> None:
         for sop_uid, gone in self._plan.departures.items():
@@ -186,7 +198,8 @@ class _Unit:
             }
             for number, (uid, item) in enumerate(self._plan.arrivals.items())
         ]
-        insert_rows(self._connection, sop_instances, stored)
+        # In the same order as every other unit, for it waits there for another one that stores the same instance.
+        insert_rows(self._connection, sop_instances, sorted(stored, key=itemgetter("sop_uid")))
         insert_rows(self._connection, instances, [item.instance for item in arrivals])
         insert_rows(self._connection, frame_chunks, [chunk for item in arrivals for chunk in item.chunks])
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections import namedtuple
 from functools import lru_cache
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from sqlalchemy import bindparam, delete, insert
+from sqlalchemy.dialects import postgresql, sqlite
 
 from filmjacket.index.schema import metadata
+from filmjacket.index.slow_statements import SLOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,13 +40,29 @@ def run(connection: Connection, statement: Executable, parameters: Mapping[str, 
     if lists:
         parameters = {**parameters, **lists}
     text = _text_of(statement, connection.dialect, tuple((name, len(value)) for name, value in lists.items()))
+    bound = text.bind(parameters)
     cursor = connection.connection.cursor()
+    started = perf_counter()
     try:
-        cursor.execute(text.sql, text.bind(parameters))
+        cursor.execute(text.sql, bound)
+        found = cursor.fetchall()
         make = text.record_maker(cursor.description)
-        return [make(row) for row in cursor.fetchall()]
     finally:
         cursor.close()
+    seconds = perf_counter() - started
+    if seconds > SLOW.seconds:
+        SLOW.report(connection, text.sql, bound, seconds)
+    return [make(row) for row in found]
+
+
+def note_time(connection: Connection, statement: Executable, parameters: Mapping[str, Any], seconds: float) -> None:
+    """Say how long a statement took whose rows were not fetched by `run`; nobody cares unless it was long."""
+    if seconds > SLOW.seconds:
+        sizes = tuple(
+            (name, len(cast("list[Any]", value))) for name, value in parameters.items() if isinstance(value, list)
+        )
+        text = _text_of(statement, connection.dialect, sizes)
+        SLOW.report(connection, text.sql, text.bind(parameters), seconds)
 
 
 def run_many(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -51,11 +70,16 @@ def run_many(connection: Connection, statement: Executable, rows: Sequence[Mappi
     if not rows:
         return
     text = _text_of(statement, connection.dialect, ())
+    bound = [text.bind(row) for row in rows]
     cursor = connection.connection.cursor()
+    started = perf_counter()
     try:
-        cursor.executemany(text.sql, [text.bind(row) for row in rows])
+        cursor.executemany(text.sql, bound)
     finally:
         cursor.close()
+    seconds = perf_counter() - started
+    if seconds > SLOW.seconds:
+        SLOW.report(connection, text.sql, bound[0], seconds)
 
 
 def one_of(column: ColumnElement[Any], name: str = "keys") -> ColumnElement[bool]:
@@ -80,6 +104,11 @@ def select_keys(
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows that have all columns."""
     run_many(connection, _INSERTS[table.name], rows)
+
+
+def insert_new_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that have all columns, passing over those whose key is there."""
+    run_many(connection, _new_rows(table, connection.dialect.name), rows)
 
 
 def update_rows(connection: Connection, statement: Update, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -110,6 +139,12 @@ def _padded(values: list[Any]) -> list[Any]:
 
 
 _INSERTS = {table.name: insert(table) for table in metadata.tables.values()}
+
+
+@lru_cache(maxsize=32)
+def _new_rows(table: Table, dialect: str) -> Any:  # noqa: ANN401 - each dialect has an Insert of its own
+    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return make(table).on_conflict_do_nothing()
 
 
 @lru_cache(maxsize=32)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from filmjacket.errors import FilmjacketError, NotFound
+from filmjacket.archive.blob_check import Damage, Finding, check_blob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,24 +17,7 @@ if TYPE_CHECKING:
     from filmjacket.archive.ports import Blobs, Index
     from filmjacket.archive.records import BlobRef
 
-
-class Damage(StrEnum):
-    """What can be wrong with stored bytes."""
-
-    MISSING = "missing"
-    SIZE = "wrong size"
-    DIGEST = "wrong digest"
-    UNREADABLE = "unreadable"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One instance whose bytes are not what was stored."""
-
-    sop_uid: str
-    blob: BlobRef
-    damage: Damage
-    detail: str = ""
+__all__ = ("Damage", "Finding", "VerifyReport", "check_blob", "verify")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +55,6 @@ def verify(
             findings.append(finding)
         on_checked(blob.size)
     return VerifyReport(instances, total, tuple(findings))
-
-
-def check_blob(blobs: Blobs, sop_uid: str, blob: BlobRef) -> Finding | None:
-    """What is wrong with one blob, or None."""
-    digest = hashlib.sha256()
-    size = 0
-    try:
-        for chunk in blobs.chunks(blob.key):
-            size += len(chunk)
-            digest.update(chunk)
-    except NotFound:
-        return Finding(sop_uid, blob, Damage.MISSING)
-    except FilmjacketError as error:
-        return Finding(sop_uid, blob, Damage.UNREADABLE, error.message)
-    if size != blob.size:
-        return Finding(sop_uid, blob, Damage.SIZE, f"{size} bytes instead of {blob.size}")
-    if digest.hexdigest() != blob.sha256:
-        return Finding(sop_uid, blob, Damage.DIGEST)
-    return None
 
 
 def _check_all(index: Index, blobs: Blobs, workers: int) -> Iterator[tuple[Finding | None, BlobRef]]:

@@ -6,6 +6,8 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from filmjacket.metrics import CacheNumbers
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
@@ -24,6 +26,7 @@ class FrameCache:
         self._frames: OrderedDict[Hashable, PixelArray] = OrderedDict()
         self._bytes = 0
         self._making: dict[Hashable, _Making] = {}
+        self._numbers = CacheNumbers("decoded_frames")
 
     def get(self, key: Hashable, make: Callable[[], PixelArray]) -> PixelArray:
         """The array of a key, made by this caller or by another one that is at it.
@@ -35,6 +38,7 @@ class FrameCache:
                 frame = self._frames.get(key)
                 if frame is not None:
                     self._frames.move_to_end(key)
+                    self._numbers.looked(found=True)
                     return frame
                 making = self._making.get(key)
                 if making is None:
@@ -42,7 +46,9 @@ class FrameCache:
                     break
             making.over.wait()
             if making.frame is not None:
+                self._numbers.looked(found=True)
                 return making.frame
+        self._numbers.looked(found=False)
         try:
             frame = make()
             frame.flags.writeable = False
@@ -70,6 +76,7 @@ class FrameCache:
         while self._bytes > self._maximum_bytes:
             _, dropped = self._frames.popitem(last=False)
             self._bytes -= dropped.nbytes
+        self._numbers.holds(self._bytes)
 
 
 class _Making:

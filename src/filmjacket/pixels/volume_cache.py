@@ -6,6 +6,8 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from filmjacket.metrics import CacheNumbers
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
@@ -27,10 +29,12 @@ class VolumeCache:
         self._lock = threading.Lock()
         self._loading = threading.Lock()
         self._volumes: OrderedDict[Hashable, Volume] = OrderedDict()
+        self._numbers = CacheNumbers("volumes")
 
     def get(self, key: Hashable, load: Callable[[], Volume], check: Check) -> Volume:
         """The volume of a key; `check` is called while waiting, what it raises ends the wait."""
         found = self._find(key)
+        self._numbers.looked(found=found is not None)
         if found is not None:
             return found
         while not self._loading.acquire(timeout=_POLL_SECONDS):
@@ -64,3 +68,4 @@ class VolumeCache:
             self._volumes[key] = volume
             while sum(kept.nbytes for kept in self._volumes.values()) > self._cache_bytes:
                 self._volumes.popitem(last=False)
+            self._numbers.holds(sum(kept.nbytes for kept in self._volumes.values()))

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from filmjacket.errors import DicomError, Unavailable
+from filmjacket.metrics import counter, gauge, histogram
 from filmjacket.pixels.frame_cache import FrameCache
 from filmjacket.pixels.worker_process import WorkerDied, WorkerProcess
 
@@ -31,6 +32,8 @@ MIB: Final = 1 << 20
 IDLE_SECONDS: Final = 60.0
 """A worker without work ends after this time."""
 POLL_SECONDS: Final = 0.05
+CRASHED: Final = "crashed"
+TIMEOUT: Final = "timeout"
 GRACE_SECONDS: Final = 0.25
 """How long a decode may go on when nobody waits for it any more: most end sooner than a new worker starts."""
 
@@ -71,6 +74,11 @@ class CodecWall:
         self._check = check
         self._lock = threading.Condition()
         self._busy = 0
+        self._running = gauge("filmjacket_codec_running")
+        self._run_seconds = histogram("filmjacket_codec_seconds")
+        self._failures = {
+            reason: counter("filmjacket_codec_failures_total", reason=reason) for reason in (CRASHED, TIMEOUT)
+        }
         self._idle: deque[WorkerProcess] = deque()
         self._closed = False
 
@@ -112,9 +120,13 @@ class CodecWall:
                 self._lock.wait(POLL_SECONDS)
                 self._check()
             self._busy += 1
+        started = time.monotonic()
+        self._running.add(1)
         try:
             yield
         finally:
+            self._running.add(-1)
+            self._run_seconds.observe(time.monotonic() - started)
             with self._lock:
                 self._busy -= 1
                 self._lock.notify()
@@ -130,6 +142,7 @@ class CodecWall:
             result = worker.receive()
             kept = True
         except WorkerDied as error:
+            self._failures[CRASHED].add()
             raise DicomError(
                 f"the codec {error.how} while it worked on the frame; the stream is malformed",
                 section="PS3.5 8.2",
@@ -144,6 +157,7 @@ class CodecWall:
         deadline = time.monotonic() + self._seconds
         while not worker.ready(POLL_SECONDS):
             if time.monotonic() > deadline:
+                self._failures[TIMEOUT].add()
                 raise DicomError(
                     f"decoding the frame took more than {self._seconds:g} seconds and was stopped",
                     section="PS3.5 8.2",

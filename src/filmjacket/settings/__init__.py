@@ -5,6 +5,7 @@ line are the same setting; so are `FILMJACKET_LOG__LEVEL=debug` and `level = "de
 """
 
 from filmjacket.settings.reference import SettingRow, describe_settings, effective_values, reference_page
+from filmjacket.settings.s3 import S3Settings
 from filmjacket.settings.sources import (
     CONFIG_FILE,
     CONFIG_VARIABLE,
@@ -19,16 +20,16 @@ from filmjacket.settings.tree import (
     Engine,
     LaneSettings,
     LimitSettings,
-    LogFormat,
-    LogLevel,
     LogSettings,
     SearchSettings,
     Settings,
 )
+from filmjacket.settings.watching import Access, LogFormat, LogLevel, MetricsSettings, TracingSettings
 
 __all__ = [
     "CONFIG_FILE",
     "CONFIG_VARIABLE",
+    "Access",
     "Edition",
     "Engine",
     "LaneSettings",
@@ -36,10 +37,13 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "LogSettings",
+    "MetricsSettings",
+    "S3Settings",
     "SearchSettings",
     "SettingRow",
     "Settings",
     "SettingsError",
+    "TracingSettings",
     "describe_settings",
     "effective_values",
     "export_environment",

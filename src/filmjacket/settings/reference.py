@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ByteSize
 
-from filmjacket.settings.tree import DELIMITER, GIB, KIB, MIB, PREFIX, Group, Settings
+from filmjacket.settings.group import Group
+from filmjacket.settings.tree import DELIMITER, GIB, KIB, MIB, PREFIX, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

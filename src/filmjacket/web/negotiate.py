@@ -35,6 +35,20 @@ METADATA: Final = (Offer(DICOM_JSON, multipart=False), Offer(DICOM_XML, multipar
 METADATA_OF_ONE: Final = (*METADATA, Offer(DICOM_XML, multipart=False))
 SEARCH: Final = (Offer(DICOM_JSON, multipart=False), Offer(DICOM_XML, multipart=True))
 STORE_RESPONSE: Final = (Offer(DICOM_JSON, multipart=False), Offer(DICOM_XML, multipart=False))
+NON_PATIENT: Final = (
+    Offer(DICOM_JSON, multipart=False),
+    Offer(DICOM, multipart=False, transfer_syntax="*"),
+    Offer(DICOM_XML, multipart=True),
+    Offer(DICOM_XML, multipart=False),
+)
+"""A non-patient instance: what describes it, or its file (12.4.4)."""
+COMMITMENT: Final = (
+    Offer(DICOM_JSON, multipart=False),
+    Offer(DICOM_XML, multipart=False),
+    Offer(DICOM_JSON, multipart=True),
+    Offer(DICOM_XML, multipart=True),
+)
+"""The result of a storage commitment (13.4.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +126,21 @@ def choose_instances(preferences: Preferences, *, single: bool) -> tuple[Represe
     resource are wanted (Table 10.4.4-1); which of the others an instance can take is up to `plan_instance`.
     Only those of one media type come together, since a payload cannot have two.
     """
-    offers = ONE_INSTANCE if single else INSTANCES
+    return _best_instances(preferences, ONE_INSTANCE if single else INSTANCES)
+
+
+@lru_cache(maxsize=128)
+def choose_non_patient(preferences: Preferences) -> tuple[Representation, ...]:
+    """Representations of a non-patient instance that are acceptable, all of one media type, best first (12.4.4)."""
+    return _best_instances(preferences, NON_PATIENT)
+
+
+def choose_commitment(preferences: Preferences) -> Representation:
+    """Representation of the result of a storage commitment (13.4.4, 13.5.4)."""
+    return _choose(preferences, COMMITMENT, retrieve=False)
+
+
+def _best_instances(preferences: Preferences, offers: tuple[Offer, ...]) -> tuple[Representation, ...]:
     for ranges in sources(preferences, offers):
         refuse_mixture(ranges, offers)
         representations = _instance_representations(ranges, offers)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -36,7 +37,7 @@ from filmjacket.web.search_tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from filmjacket.web.refs import ResourceRef
 
@@ -78,6 +79,19 @@ class SearchQuery:
     count: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class EntityQuery:
+    """A search of a service whose resources have no levels; the members mean the same as in `SearchQuery`."""
+
+    keys: tuple[MatchKey, ...] = ()
+    include: tuple[tuple[str, ...], ...] = ()
+    include_all: bool = False
+    limit: int | None = None
+    offset: int = 0
+    creators: tuple[tuple[str, str], ...] = ()
+    count: bool = False
+
+
 @dataclass(slots=True)
 class _Draft:
     """What has been read of a query; `attributes` maps paths to (name as sent, decoded values)."""
@@ -92,6 +106,41 @@ class _Draft:
 
 def parse_search(level: Level, ref: ResourceRef, raw_query: bytes | str) -> SearchQuery:
     """Parse the query string of a search on the resource that `level` and `ref` name."""
+    draft = _read(raw_query, level, MappingProxyType({}))
+    creators = _creators(draft)
+    return SearchQuery(
+        level,
+        ref,
+        keys=_keys(draft.attributes, (), creators, _manner(draft)),
+        include=_include(level, draft.include, creators),
+        include_all=draft.include_all,
+        limit=draft.limit,
+        offset=draft.offset or 0,
+        creators=_named(creators),
+    )
+
+
+def parse_entity_search(
+    raw_query: bytes | str, aliases: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+) -> EntityQuery:
+    """Parse the query string of a search where attributes have no levels.
+
+    `aliases` say where attributes are that a key may name without the sequence which holds them.
+    """
+    draft = _read(raw_query, None, aliases)
+    creators = _creators(draft)
+    include = {aliases.get(path[0], path[:1]) + path[1:]: None for path in draft.include}
+    return EntityQuery(
+        keys=_keys(draft.attributes, (), creators, _manner(draft)),
+        include=_include(None, include, creators),
+        include_all=draft.include_all,
+        limit=draft.limit,
+        offset=draft.offset or 0,
+        creators=_named(creators),
+    )
+
+
+def _read(raw_query: bytes | str, level: Level | None, aliases: Mapping[str, tuple[str, ...]]) -> _Draft:
     raw = raw_query.encode() if isinstance(raw_query, str) else raw_query
     if len(raw) > MAXIMUM_QUERY_LENGTH:
         raise UriTooLong(f"The query is longer than {MAXIMUM_QUERY_LENGTH} bytes.", section=_SECTION)
@@ -105,30 +154,33 @@ def parse_search(level: Level, ref: ResourceRef, raw_query: bytes | str) -> Sear
         if name in _CONTROLS:
             _CONTROLS[name](draft, name, value if equals else b"")
         elif _ATTRIBUTE_NAME.fullmatch(name):
-            _add_attribute(draft, level, name, [_decode(part, name) for part in value.split(b",")])
+            path = tags.parse_path(name)
+            path = aliases.get(path[0], path[:1]) + path[1:]
+            _add_attribute(draft, level, (name, path), [_decode(part, name) for part in value.split(b",")])
     if draft.include_all and draft.include:
         raise refusal("includefield", "`all` stands alone.", "all")
-    manner = Manner(
+    return draft
+
+
+def _manner(draft: _Draft) -> Manner:
+    return Manner(
         fuzzy=draft.flags.get("fuzzymatching", False),
         empty=draft.flags.get("emptyvaluematching", False),
         multiple=draft.flags.get("multiplevaluematching", False),
         zone=_timezone(draft),
     )
-    creators = {
+
+
+def _creators(draft: _Draft) -> dict[tuple[str, ...], str]:
+    return {
         path: choices[0]
         for path, (_, choices) in draft.attributes.items()
         if tags.is_private_creator(path[-1]) and choices[0]
     }
-    return SearchQuery(
-        level,
-        ref,
-        keys=_keys(draft.attributes, (), creators, manner),
-        include=_include(level, draft.include, creators),
-        include_all=draft.include_all,
-        limit=draft.limit,
-        offset=draft.offset or 0,
-        creators=tuple((path[0], creator) for path, creator in creators.items() if len(path) == 1),
-    )
+
+
+def _named(creators: dict[tuple[str, ...], str]) -> tuple[tuple[str, str], ...]:
+    return tuple((path[0], creator) for path, creator in creators.items() if len(path) == 1)
 
 
 def _decode(raw: bytes, name: str) -> str:
@@ -196,13 +248,13 @@ _CONTROLS: dict[str, Callable[[_Draft, str, bytes], None]] = {
 }
 
 
-def _add_attribute(draft: _Draft, level: Level, name: str, choices: list[str]) -> None:
-    path = tags.parse_path(name)
+def _add_attribute(draft: _Draft, level: Level | None, named: tuple[str, tuple[str, ...]], choices: list[str]) -> None:
+    name, path = named
     if path == (MODALITY,) and level is Level.STUDY:
         path = (MODALITIES_IN_STUDY,)
     if path in draft.attributes:
         raise refusal(name, "occurs twice; only includefield may be repeated.")
-    if not tags.is_private(path[0]) and _RANK[level_of(path[0])] > _RANK[level] and path[0] not in _KEYS_AT_EVERY_LEVEL:
+    if level is not None and _is_of_lower_level(path[0], level):
         raise BadRequest(
             f"{name} is an attribute of the {level_of(path[0])} level and cannot narrow a search for "
             f"{'studies' if level is Level.STUDY else level}.",
@@ -213,6 +265,10 @@ def _add_attribute(draft: _Draft, level: Level, name: str, choices: list[str]) -
     if (path[0] in UNSUPPORTED_KEYS or path[0][:4] in {"0000", "0002"}) and any(choices):
         raise refusal(name, "this server has no matching for this attribute.")
     draft.attributes[path] = (name, choices)
+
+
+def _is_of_lower_level(tag: str, level: Level) -> bool:
+    return not tags.is_private(tag) and _RANK[level_of(tag)] > _RANK[level] and tag not in _KEYS_AT_EVERY_LEVEL
 
 
 def _timezone(draft: _Draft) -> int | None:
@@ -310,13 +366,13 @@ def _reversed(span: Span) -> bool:
 
 
 def _include(
-    level: Level, paths: dict[tuple[str, ...], None], creators: dict[tuple[str, ...], str]
+    level: Level | None, paths: dict[tuple[str, ...], None], creators: dict[tuple[str, ...], str]
 ) -> tuple[tuple[str, ...], ...]:
     """Return what `includefield` may bring; a private attribute needs its creator like a private key (8.3.4.1)."""
     for path in paths:
         for depth in range(len(path)):
             _creator_of(".".join(path), path[: depth + 1], creators)
-    return tuple(path for path in paths if _may_return(level, path[0]))
+    return tuple(path for path in paths if level is None or _may_return(level, path[0]))
 
 
 def _may_return(level: Level, tag: str) -> bool:
@@ -324,4 +380,13 @@ def _may_return(level: Level, tag: str) -> bool:
     return tags.is_private(tag) or tag in RETURNED_AT_EVERY_LEVEL or _RANK[level_of(tag)] <= _RANK[level]
 
 
-__all__ = ["Level", "MatchKey", "MatchKind", "SearchQuery", "default_return", "parse_search"]
+__all__ = [
+    "EntityQuery",
+    "Level",
+    "MatchKey",
+    "MatchKind",
+    "SearchQuery",
+    "default_return",
+    "parse_entity_search",
+    "parse_search",
+]

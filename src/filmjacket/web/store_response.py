@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from filmjacket.web.targets import instance_url, study_url
+from filmjacket.dicom.sop_classes import non_patient_category
+from filmjacket.web.targets import instance_url, non_patient_url, study_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,12 @@ class StoredInstance:
     original_attributes: tuple[Attributes, ...] = ()
     comments: tuple[str, ...] = ()
 
+    def url(self, base_url: str) -> str:
+        """Where it can be retrieved; a non-patient instance is a resource of its category (12.1.1)."""
+        if not self.study_uid:
+            return non_patient_url(base_url, non_patient_category(self.sop_class_uid) or "", self.sop_uid)
+        return instance_url(base_url, self.study_uid, self.series_uid, self.sop_uid)
+
 
 @dataclass(frozen=True, slots=True)
 class FailedInstance:
@@ -66,15 +73,41 @@ class StoreAnswer:
 
 
 def answer(stored: Sequence[StoredInstance], failed: Sequence[FailedInstance], base_url: str) -> StoreAnswer:
-    """Everything that a response to a store holds."""
-    location = retrieve_url(stored, base_url)
+    """Everything that a response to a store in the Studies service holds."""
+    return _answer(stored, failed, base_url, retrieve_url(stored, base_url), status_for(stored, failed))
+
+
+def non_patient_answer(
+    stored: Sequence[StoredInstance], failed: Sequence[FailedInstance], base_url: str
+) -> StoreAnswer:
+    """Everything that a response to a store of non-patient instances holds (12.5.3).
+
+    There is no study to name: the Retrieve URL is that of the one instance stored. What is stored in part is 200: 202
+    means there that nothing is stored yet.
+    """
+    location = stored[0].url(base_url) if len(stored) == 1 else None
+    return _answer(stored, failed, base_url, location, 200 if stored else status_for(stored, failed))
+
+
+def _answer(
+    stored: Sequence[StoredInstance],
+    failed: Sequence[FailedInstance],
+    base_url: str,
+    location: str | None,
+    status: int,
+) -> StoreAnswer:
     headers = (("Location", location), ("Content-Location", location)) if location else ()
-    return StoreAnswer(build(stored, failed, base_url), status_for(stored, failed), headers)
+    return StoreAnswer(_module(stored, failed, base_url, location), status, headers)
 
 
 def build(stored: Sequence[StoredInstance], failed: Sequence[FailedInstance], base_url: str) -> Attributes:
     """The one data set that answers a store (Table I.2-1)."""
-    location = retrieve_url(stored, base_url)
+    return _module(stored, failed, base_url, retrieve_url(stored, base_url))
+
+
+def _module(
+    stored: Sequence[StoredInstance], failed: Sequence[FailedInstance], base_url: str, location: str | None
+) -> Attributes:
     attributes: Attributes = {_RETRIEVE_URL: {"vr": "UR", "Value": [location]} if location else {"vr": "UR"}}
     sequences: tuple[tuple[str, list[Attributes]], ...] = (
         (_FAILED_SOP_SEQUENCE, [_failed_item(item) for item in failed if item.is_identified]),
@@ -103,9 +136,8 @@ def retrieve_url(stored: Sequence[StoredInstance], base_url: str) -> str | None:
 
 
 def _stored_item(item: StoredInstance, base_url: str) -> Attributes:
-    url = instance_url(base_url, item.study_uid, item.series_uid, item.sop_uid)
     attributes = _reference(item.sop_class_uid, item.sop_uid)
-    attributes[_RETRIEVE_URL] = {"vr": "UR", "Value": [url]}
+    attributes[_RETRIEVE_URL] = {"vr": "UR", "Value": [item.url(base_url)]}
     if item.warning_reason is not None:
         attributes[_WARNING_REASON] = _reason(item.warning_reason)
     if item.warning_reason is not None:

@@ -91,3 +91,8 @@ def instance_url(base: str, study: str, series: str, instance: str) -> str:
 def frame_url(base: str, study: str, series: str, instance: str, frame: int) -> str:
     """URL of one frame, the `Content-Location` of its part."""
     return f"{instance_url(base, study, series, instance)}/frames/{frame}"
+
+
+def non_patient_url(base: str, category: str, instance: str) -> str:
+    """URL of a non-patient instance (12.1.1)."""
+    return f"{base}/{category}/{instance}"

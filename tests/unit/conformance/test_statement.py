@@ -79,9 +79,9 @@ def test_every_setting_is_there_with_its_default(document: Document) -> None:
 
 
 def test_values_in_force_are_shown_but_not_secret_ones() -> None:
-    settings = Settings(edition="2024", database="postgresql://u:secret@h/d", data="/private/place", port=9999)
+    settings = Settings(edition="2024", database="postgresql://u:pass4711@h/d", data="/private/place", port=9999)
     text = words(conformance_statement(settings, date="2026-11-22"))
-    assert "secret" not in text
+    assert "pass4711" not in text
     assert "/private/place" not in text
     assert "9999" in text
     assert "204 without content" in text
@@ -108,10 +108,8 @@ def test_every_transfer_syntax_and_sop_class_is_there(document: Document) -> Non
 
 def test_what_is_not_supported_is_said_to_be_so(document: Document) -> None:
     text = words(document)
-    of_services = [row for row in NOT_SUPPORTED if row.section in {"11", "12", "13", "14", "15", "8.10"}]
-    assert of_services
-    for row in of_services:
-        assert row.text in text
+    of_services = {row.section for row in NOT_SUPPORTED} & {"11", "12", "13", "14", "15", "8.10"}
+    assert not of_services  # every service of PS3.18 is there
     assert "WADO-WS (SOAP) is retired and absent" in text
 
 

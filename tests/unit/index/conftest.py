@@ -21,6 +21,8 @@ from filmjacket.web.refs import ResourceRef
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.engines.backends import Backend
+
 VRS = {
     "00080008": "CS",
     "00080016": "UI",
@@ -54,9 +56,17 @@ def empty_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def index(tmp_path: Path, empty_index: Path) -> Iterator[SqlIndex]:
+def index_url(tmp_path: Path, empty_index: Path, backend: Backend, request: pytest.FixtureRequest) -> str:
+    """The URL of an empty index."""
+    if not backend.embedded:
+        return request.getfixturevalue("postgres_url")
     (tmp_path / "index.db").write_bytes(empty_index.read_bytes())
-    opened = open_index(f"sqlite:///{tmp_path / 'index.db'}", maximum_results=50)
+    return f"sqlite:///{tmp_path / 'index.db'}"
+
+
+@pytest.fixture
+def index(index_url: str) -> Iterator[SqlIndex]:
+    opened = open_index(index_url, maximum_results=50)
     yield opened
     opened.close()
 

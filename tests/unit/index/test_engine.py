@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from filmjacket.errors import Unavailable
 from filmjacket.index import engine
+from filmjacket.index.connections import DatabaseOptions
 from filmjacket.index.engine import Database
 
 if TYPE_CHECKING:
@@ -19,10 +20,8 @@ if TYPE_CHECKING:
 
 
 def test_a_writer_waits_its_turn_and_then_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_BUSY_MILLISECONDS", 1)
     monkeypatch.setattr(engine, "_ATTEMPTS", 2)
-    monkeypatch.setattr(engine, "_SQLITE_PRAGMAS", (("journal_mode", "WAL"),))
-    database = Database(f"sqlite:///{tmp_path / 'a.db'}")
+    database = Database(f"sqlite:///{tmp_path / 'a.db'}", DatabaseOptions(wait_seconds=0.01))
     database.write(lambda connection: connection.execute(text("CREATE TABLE t (x)")))
     other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -89,10 +88,8 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
         database.write(lambda connection: connection.execute(text("SELECT 1")))
 
 
-def test_readers_that_find_no_connection_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_READERS", 1)
-    monkeypatch.setattr(engine, "_POOL_SECONDS", 0.05)
-    database = Database(f"sqlite:///{tmp_path / 'a.db'}")
+def test_readers_that_find_no_connection_are_told(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'a.db'}", DatabaseOptions(readers=1, wait_seconds=0.05))
     with database.reading(), pytest.raises(Unavailable), database.reading():
         pass
     database.close()

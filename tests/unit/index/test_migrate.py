@@ -29,6 +29,7 @@ def declared(url: str) -> dict[str, str]:
         return {row.name: " ".join(row.sql.split()) for row in rows if row.name != "alembic_version"}
 
 
+@pytest.mark.usefixtures("embedded_only")
 def test_migrations_and_schema_agree(index: SqlIndex, tmp_path: Path) -> None:
     made = f"sqlite:///{tmp_path / 'created.db'}"
     metadata.create_all(create_engine(made))
@@ -43,6 +44,7 @@ def test_the_head_is_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(configuration).get_heads() == [HEAD_REVISION]
 
 
+@pytest.mark.usefixtures("embedded_only")
 def test_downgrade_removes_every_table(index: SqlIndex, tmp_path: Path) -> None:
     from alembic import command
 
@@ -55,6 +57,7 @@ def test_downgrade_removes_every_table(index: SqlIndex, tmp_path: Path) -> None:
     assert inspect(engine).get_table_names() == ["alembic_version"]
 
 
+@pytest.mark.usefixtures("embedded_only")
 def test_an_up_to_date_index_opens_without_alembic(index: SqlIndex, tmp_path: Path) -> None:
     code = (
         "import sys; from filmjacket.index import open_index;"
@@ -76,6 +79,7 @@ def test_an_index_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
         open_index(f"sqlite:///{tmp_path / 'no' / 'such' / 'folder' / 'index.db'}")
 
 
+@pytest.mark.usefixtures("embedded_only")
 def test_a_full_disk_is_out_of_storage(index: SqlIndex) -> None:
     def fill(connection: object) -> None:
         connection.exec_driver_sql("PRAGMA max_page_count=1")  # pyright: ignore[reportAttributeAccessIssue]
@@ -87,6 +91,7 @@ def test_a_full_disk_is_out_of_storage(index: SqlIndex) -> None:
     index.check()
 
 
+@pytest.mark.usefixtures("embedded_only")
 def test_commits_are_synced_and_names_keep_their_case(index: SqlIndex) -> None:
     def pragmas(connection: object) -> list[object]:
         names = ("journal_mode", "synchronous")

@@ -239,6 +239,7 @@ def test_a_combined_range_is_one_interval(archive: Archive) -> None:
         ("studies/1.2/instances", "", "ix_instances_order"),
     ],
 )
+@pytest.mark.usefixtures("embedded_only")
 def test_required_keys_use_an_index(archive: Archive, path: str, query: str, index_name: str) -> None:
     database = archive.index._database
     statements: list[str] = []

@@ -15,7 +15,6 @@ from .conftest import Archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from filmjacket.archive.records import Candidate
     from filmjacket.index import SqlIndex
@@ -42,12 +41,12 @@ SEARCHES = [
 
 
 @pytest.fixture
-def reopened(archive: Archive, tmp_path: Path) -> Iterator[Callable[..., Archive]]:
+def reopened(archive: Archive, index_url: str) -> Iterator[Callable[..., Archive]]:
     """The same archive, opened once more with other declarations."""
     opened: list[SqlIndex] = []
 
     def reopen(*declared: str) -> Archive:
-        index = open_index(f"sqlite:///{tmp_path / 'index.db'}", maximum_results=50, search_attributes=declared)
+        index = open_index(index_url, maximum_results=50, search_attributes=declared)
         opened.append(index)
         return Archive(index, archive.candidate)
 
@@ -175,6 +174,7 @@ def test_words_of_a_name_are_written_once(archive: Archive) -> None:
     assert rows(archive, name_words) == 2
 
 
+@pytest.mark.usefixtures("embedded_only")
 def test_an_instance_that_changes_nothing_writes_no_search_rows(
     archive: Archive, candidate: Callable[..., Candidate]
 ) -> None:

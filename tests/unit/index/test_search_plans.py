@@ -89,6 +89,7 @@ def filled(archive: Archive) -> Archive:
     return archive
 
 
+@pytest.mark.usefixtures("embedded_only")
 @pytest.mark.parametrize(("resource", "query"), SEARCHES + COMBINED)
 def test_required_keys_scan_no_table(filled: Archive, resource: str, query: str) -> None:
     found = plans(filled, resource, query)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from filmjacket.index.schema import change_log, commitment, coordination, non_patient, procedures, worklist
 from filmjacket.index.schema.columns import metadata
+from filmjacket.index.schema.locks import STUDY_LOCKS, schema_compatibility, study_locks
 from filmjacket.index.schema.studies_service import (
     FRAMES_PER_CHUNK,
     SPAN_BYTES,
@@ -30,13 +31,14 @@ from filmjacket.index.schema.studies_service import (
     tombstones,
 )
 
-HEAD_REVISION = "0009"
+HEAD_REVISION = "0010"
 """The newest migration; a test compares it with the migrations folder."""
 
 __all__ = [
     "FRAMES_PER_CHUNK",
     "HEAD_REVISION",
     "SPAN_BYTES",
+    "STUDY_LOCKS",
     "UNKNOWN_NUMBER",
     "change_log",
     "commitment",
@@ -52,11 +54,13 @@ __all__ = [
     "odd_studies",
     "procedures",
     "request_attributes",
+    "schema_compatibility",
     "search_attributes",
     "search_values",
     "series",
     "sop_instances",
     "studies",
+    "study_locks",
     "tombstones",
     "worklist",
 ]

@@ -165,7 +165,7 @@ holds = Table(
 search_attributes = Table(
     "search_attributes",
     metadata,
-    Column("number", Integer, nullable=False),
+    Column("number", Integer, nullable=False, autoincrement=False),
     text_column("name"),
     Column("complete", Integer, nullable=False),
     text_column("study_uid"),

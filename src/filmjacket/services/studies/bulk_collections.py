@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from filmjacket.archive.spans import Span
 from filmjacket.errors import NotAcceptable, NotFound
 from filmjacket.services.studies.bulkdata import BulkItem, bulk_item, bulk_values, item_parts, pixel_value
 from filmjacket.services.studies.coded_tags import coded_etag
@@ -19,7 +20,7 @@ from filmjacket.web.negotiate_bulk import Items, Making, choose_bulk, choose_pix
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from filmjacket.archive.ports import Blobs, Index
+    from filmjacket.archive.ports import BlobReader, Blobs, Index
     from filmjacket.archive.records import StoredInstance
     from filmjacket.services.studies.download import Part
     from filmjacket.services.studies.transcode import Transcoder
@@ -99,7 +100,12 @@ class _Chosen:
     def payload(self, index: Index, blobs: Blobs, coder: Transcoder, base_url: str) -> Download:
         """The download: parts are made one after the other if they are too many to be looked at beforehand."""
         plan = self.items[0][1]
-        parts = self._parts(index, blobs, coder, base_url)
+        spans = [
+            Span(item.instance.blob.key, item.value.offset, item.value.length)
+            for item, plan in self.items
+            if plan.making is not Making.CODED and not item.instance.layout.deflated
+        ]
+        parts = self._parts(index, blobs.reading(spans), coder, base_url)
         if not plan.multipart:
             return single_part(next(parts))
         if sum(len(item.numbers) for item, plan in self.items if item.is_divided(plan)) <= MAX_MEASURED:
@@ -113,7 +119,7 @@ class _Chosen:
         text = f"{self.refused} of {total} bulk values cannot be had in an acceptable media type"
         return replace(download, partial=True, ranged=None, warnings=(status.warning(base_url, text),))
 
-    def _parts(self, index: Index, blobs: Blobs, coder: Transcoder, base_url: str) -> Iterator[Part]:
+    def _parts(self, index: Index, blobs: BlobReader, coder: Transcoder, base_url: str) -> Iterator[Part]:
         for item, plan in self.items:
             yield from item_parts(index, blobs, coder, item, plan, base_url)
 

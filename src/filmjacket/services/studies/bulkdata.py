@@ -32,7 +32,7 @@ from filmjacket.web.targets import frame_url
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from filmjacket.archive.ports import Blobs, Index
+    from filmjacket.archive.ports import BlobReader, Blobs, Index
     from filmjacket.archive.records import StoredInstance
     from filmjacket.services.studies.transcode import Transcoder
     from filmjacket.web.accept import Preferences
@@ -183,7 +183,7 @@ def bulk_item(index: Index, instance: StoredInstance, value: BulkValue) -> BulkI
 
 
 def item_parts(
-    index: Index, blobs: Blobs, coder: Transcoder, item: BulkItem, plan: BulkPlan, base_url: str
+    index: Index, blobs: BlobReader, coder: Transcoder, item: BulkItem, plan: BulkPlan, base_url: str
 ) -> Iterator[Part]:
     """The parts of a bulk value in a collection: each has the BulkDataURI as its Content-Location (10.4.3.3.3)."""
     if not item.is_divided(plan):
@@ -194,7 +194,7 @@ def item_parts(
 
 
 def item_frames(
-    index: Index, blobs: Blobs, coder: Transcoder, item: BulkItem, plan: BulkPlan, locate: Callable[[int], str]
+    index: Index, blobs: BlobReader, coder: Transcoder, item: BulkItem, plan: BulkPlan, locate: Callable[[int], str]
 ) -> Iterator[Part]:
     """The frames of pixel data, one part each."""
     if plan.making is Making.CODED:
@@ -202,7 +202,7 @@ def item_frames(
     return frame_parts(index, blobs, item.instance, item.numbers, plan.content_type, locate)
 
 
-def value_part(blobs: Blobs, coder: Transcoder, item: BulkItem, plan: BulkPlan, base_url: str) -> Part:
+def value_part(blobs: BlobReader, coder: Transcoder, item: BulkItem, plan: BulkPlan, base_url: str) -> Part:
     """A bulk value as one part."""
     instance, value = item.instance, item.value
     location = item.url(base_url)

@@ -20,7 +20,7 @@ class Part:
     """One representation: media type with its parameters, Content-Location, length in bytes if known, and bytes.
 
     `etag` is the strong entity tag of an immutable one; `ranged` reads `(first, count)` bytes of it. The bytes of a
-    `coded` one cost processor time.
+    `coded` one cost processor time. `elsewhere` gives a URL where the very same bytes can be had, if there is one.
     """
 
     content_type: str
@@ -30,6 +30,7 @@ class Part:
     etag: str | None = None
     ranged: Callable[[int, int], Iterable[bytes]] | None = None
     coded: bool = False
+    elsewhere: Callable[[], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Download:
     unchanged: Callable[[], bool] | None = None
     file_name: str | None = None
     coded: bool = False
+    elsewhere: Callable[[], str | None] | None = None
 
 
 def single_part(part: Part) -> Download:
@@ -67,6 +69,7 @@ def single_part(part: Part) -> Download:
         etag=part.etag,
         ranged=part.ranged,
         coded=part.coded,
+        elsewhere=part.elsewhere,
     )
 
 

@@ -16,7 +16,7 @@ from filmjacket.services.studies.stored_bytes import read_range
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from filmjacket.archive.ports import Blobs
+    from filmjacket.archive.ports import BlobReader
     from filmjacket.archive.records import StoredInstance
 
 MAX_MEASURED = 1024
@@ -29,7 +29,7 @@ class FragmentedStream:
     __slots__ = ("_blobs", "_instance", "_offset", "_span", "_values", "length")
 
     def __init__(
-        self, blobs: Blobs, instance: StoredInstance, span: tuple[int, int], *, limit: int | None = None
+        self, blobs: BlobReader, instance: StoredInstance, span: tuple[int, int], *, limit: int | None = None
     ) -> None:
         self._blobs = blobs
         self._instance = instance
@@ -61,7 +61,7 @@ class FragmentedStream:
         return read_range(self._blobs, self._instance, offset + first, count)
 
 
-def _values(blobs: Blobs, instance: StoredInstance, span: tuple[int, int]) -> list[tuple[int, int]] | None:
+def _values(blobs: BlobReader, instance: StoredInstance, span: tuple[int, int]) -> list[tuple[int, int]] | None:
     """(offset, length) of the value of each fragment; None if they are too many or the data set is deflated."""
     if instance.layout.deflated:
         return None

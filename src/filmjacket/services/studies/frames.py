@@ -9,6 +9,7 @@ import hashlib
 from functools import partial
 from typing import TYPE_CHECKING
 
+from filmjacket.archive.spans import Span
 from filmjacket.dicom.pixel_layout import native_frame_bits
 from filmjacket.dicom.transfer_syntaxes import ENCAPSULATED_UNCOMPRESSED, EXPLICIT_VR_LITTLE_ENDIAN
 from filmjacket.errors import NotAcceptable, NotFound
@@ -26,7 +27,7 @@ from filmjacket.web.targets import frame_url, instance_url
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from filmjacket.archive.ports import Blobs, Index
+    from filmjacket.archive.ports import BlobReader, Blobs, Index
     from filmjacket.archive.records import StoredInstance
     from filmjacket.dicom.header import PixelLayout
     from filmjacket.services.studies.transcode import CodedFrames, Transcoder
@@ -140,7 +141,7 @@ def _check_frames(instance: StoredInstance, numbers: Sequence[int], url: str) ->
 
 def frame_parts(
     index: Index,
-    blobs: Blobs,
+    blobs: BlobReader,
     instance: StoredInstance,
     numbers: Sequence[int],
     content_type: str,
@@ -153,15 +154,21 @@ def frame_parts(
     pixel = instance.layout.pixel
     if pixel is None:
         return
+    key = instance.blob.key
     if not pixel.encapsulated:
+        size = (pixel.frame_bits + 7) // 8
+        places = [pixel.offset + (number - 1) * pixel.frame_bits // 8 for number in numbers]
+        blobs = blobs.reading([Span(key, place, size) for place in places])
         for number in numbers:
             yield _native(blobs, instance, pixel, number, (content_type, locate(number)))
         return
     limit = padded_frame_bytes(index, instance)
     for start in range(0, len(numbers), MAX_MEASURED):
         some = numbers[start : start + MAX_MEASURED]
-        for number, span in zip(some, _spans(index, instance, pixel, some), strict=True):
-            stream = FragmentedStream(blobs, instance, span, limit=limit)
+        spans = _spans(index, instance, pixel, some)
+        reader = blobs.reading([Span(key, *span) for span in spans])
+        for number, span in zip(some, spans, strict=True):
+            stream = FragmentedStream(reader, instance, span, limit=limit)
             ranged = stream.ranged if stream.seekable else None
             tag = _tag(instance, content_type, number)
             yield Part(content_type, locate(number), stream.length, stream.chunks, tag, ranged)
@@ -186,7 +193,9 @@ def _spans(
     return index.frame_spans(instance, numbers)
 
 
-def _native(blobs: Blobs, instance: StoredInstance, pixel: PixelLayout, number: int, head: tuple[str, str]) -> Part:
+def _native(
+    blobs: BlobReader, instance: StoredInstance, pixel: PixelLayout, number: int, head: tuple[str, str]
+) -> Part:
     """A native frame; one that does not start on a byte is shifted so that its part does (note to 8.7.3.3.1)."""
     start, skip = divmod((number - 1) * pixel.frame_bits, 8)
     stored_length = (skip + pixel.frame_bits + 7) // 8

@@ -16,19 +16,21 @@ from filmjacket.clock import now
 from filmjacket.dicom import transfer_syntaxes
 from filmjacket.dicom.attributes import get_text, get_values
 from filmjacket.dicom.header import HeaderReader
-from filmjacket.dicom.sop_classes import MEDIA_STORAGE_DIRECTORY, is_non_patient
+from filmjacket.dicom.sop_classes import MEDIA_STORAGE_DIRECTORY, non_patient_category
 from filmjacket.dicom.uids import is_tolerable_uid
 from filmjacket.errors import DicomError, FilmjacketError, TooLarge
 from filmjacket.web import status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from filmjacket.archive.policies import DuplicatePolicy
-    from filmjacket.archive.ports import Blobs, Index, Spool, StagedBlob
+    from filmjacket.archive.ports import Blobs, InstanceStore, Spool, StagedBlob
     from filmjacket.archive.records import StoreOutcome
     from filmjacket.dicom.attributes import Attributes
     from filmjacket.dicom.header import Header
+
+    Judge = Callable[[Header], "Identity"]
 
 SOP_CLASS_UID = "00080016"
 SOP_INSTANCE_UID = "00080018"
@@ -94,9 +96,9 @@ class Stored:
 class Incoming:
     """One Part 10 file on its way in."""
 
-    def __init__(self, staged: StagedBlob, *, study: str | None, maximum_bytes: int | None) -> None:
+    def __init__(self, staged: StagedBlob, *, judge: Judge, maximum_bytes: int | None) -> None:
         self._staged = staged
-        self._study = study
+        self._judge = judge
         self._maximum_bytes = maximum_bytes
         self._reader = HeaderReader()
         self._bytes = 0
@@ -121,7 +123,7 @@ class Incoming:
             if self._failure is not None:
                 raise self._failure
             header = self._reader.finish()
-            return self._received(header, judge(header, self._study))
+            return self._received(header, self._judge(header))
         except DicomError as error:
             raise self._failure_of(error) from error
         except StoreFailure:
@@ -164,7 +166,7 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The four UIDs under which an instance is kept."""
+    """The four UIDs under which an instance is kept; a non-patient one has neither study nor series: ""."""
 
     study_uid: str
     series_uid: str
@@ -172,41 +174,24 @@ class Identity:
     sop_class_uid: str
 
 
-def judge(header: Header, study: str | None) -> Identity:
+def judge(header: Header, study: str | None = None) -> Identity:
     """Decide whether an instance may be stored (PS3.18 10.5.3). Raises `StoreFailure` with the best one reason.
 
     `study` is the Study Instance UID of the target URI, if it has one.
     """
-    attributes = header.attributes
-    sop_class_uid = get_text(attributes, SOP_CLASS_UID)
-    sop_uid = get_text(attributes, SOP_INSTANCE_UID)
-
-    def failure(text: str, reason: int) -> StoreFailure:
-        return StoreFailure(text, reason=reason, sop_class_uid=sop_class_uid, sop_uid=sop_uid)
-
+    sop_class_uid = get_text(header.attributes, SOP_CLASS_UID) or ""
     if sop_class_uid == MEDIA_STORAGE_DIRECTORY:
-        raise failure("A DICOMDIR is a directory of instances, not an instance.", status.SOP_CLASS_NOT_SUPPORTED)
-    if sop_class_uid and is_non_patient(sop_class_uid):
-        raise failure(
-            "This SOP Class belongs to no patient; it is stored by the Non-Patient Instance service (chapter 12).",
-            status.SOP_CLASS_NOT_SUPPORTED,
-        )
-    if transfer_syntaxes.get(header.transfer_syntax) is None:
-        raise failure(
-            f"Transfer syntax {header.transfer_syntax[:64]} is not supported.",
-            status.TRANSFER_SYNTAX_NOT_SUPPORTED,
-        )
-    uids: dict[str, str] = {}
-    for keyword, tag in IDENTIFYING.items():
-        uid = uids[keyword] = get_text(attributes, tag) or ""
-        if not uid:
-            raise failure(f"{keyword} is missing or empty.", status.DATA_SET_DOES_NOT_MATCH)
-        if len(get_values(attributes, tag)) > 1:
-            raise failure(f"{keyword} has more than one value.", status.DATA_SET_DOES_NOT_MATCH)
-        if not is_tolerable_uid(uid):
-            raise failure(f"{keyword} is not a UID (PS3.5 9.1).", status.DATA_SET_DOES_NOT_MATCH)
+        text = "A DICOMDIR is a directory of instances, not an instance."
+        raise failure_of(header, text, status.SOP_CLASS_NOT_SUPPORTED)
+    category = non_patient_category(sop_class_uid)
+    if category is not None:
+        # A comment has 64 characters (PS3.5 6.2); the name of the resource that takes it is among the first.
+        text = f"It belongs to no patient; store to /{category}"
+        raise failure_of(header, text, status.SOP_CLASS_NOT_SUPPORTED)
+    uids = identifying_uids(header, IDENTIFYING)
     if study is not None and uids["StudyInstanceUID"] != study:
-        raise failure("StudyInstanceUID differs from the study in the target URI.", status.STUDY_INSTANCE_UID_MISMATCH)
+        text = "StudyInstanceUID differs from the study in the target URI."
+        raise failure_of(header, text, status.STUDY_INSTANCE_UID_MISMATCH)
     return Identity(
         study_uid=uids["StudyInstanceUID"],
         series_uid=uids["SeriesInstanceUID"],
@@ -215,26 +200,56 @@ def judge(header: Header, study: str | None) -> Identity:
     )
 
 
+def identifying_uids(header: Header, wanted: Mapping[str, str]) -> dict[str, str]:
+    """The UIDs by which an instance is kept, by keyword; `wanted` maps keywords to tags.
+
+    Raises `StoreFailure` for one that is no UID, and for a transfer syntax that is not supported.
+    """
+    if transfer_syntaxes.get(header.transfer_syntax) is None:
+        text = f"Transfer syntax {header.transfer_syntax[:64]} is not supported."
+        raise failure_of(header, text, status.TRANSFER_SYNTAX_NOT_SUPPORTED)
+    uids: dict[str, str] = {}
+    for keyword, tag in wanted.items():
+        uid = uids[keyword] = get_text(header.attributes, tag) or ""
+        if not uid:
+            raise failure_of(header, f"{keyword} is missing or empty.", status.DATA_SET_DOES_NOT_MATCH)
+        if len(get_values(header.attributes, tag)) > 1:
+            raise failure_of(header, f"{keyword} has more than one value.", status.DATA_SET_DOES_NOT_MATCH)
+        if not is_tolerable_uid(uid):
+            raise failure_of(header, f"{keyword} is not a UID (PS3.5 9.1).", status.DATA_SET_DOES_NOT_MATCH)
+    return uids
+
+
+def failure_of(header: Header, text: str, reason: int) -> StoreFailure:
+    """A failure that names its instance as far as it is known."""
+    attributes = header.attributes
+    sop_class_uid, sop_uid = get_text(attributes, SOP_CLASS_UID), get_text(attributes, SOP_INSTANCE_UID)
+    return StoreFailure(text, reason=reason, sop_class_uid=sop_class_uid, sop_uid=sop_uid)
+
+
 class Ingest:
     """Receives files and makes them part of the archive."""
 
     def __init__(
         self,
-        index: Index,
+        index: InstanceStore,
         blobs: Blobs,
         duplicates: DuplicatePolicy,
         rules: DeletionRules | None = None,
         clock: Callable[[], int] = now,
+        *,
+        on_stored: Callable[[Iterable[Attributes]], None] | None = None,
     ) -> None:
         self._index = index
         self._blobs = blobs
         self._duplicates = duplicates
         self._rules = rules or DeletionRules()
         self._clock = clock
+        self._on_stored = on_stored
 
-    def begin(self, *, study: str | None = None, maximum_bytes: int | None = None) -> Incoming:
-        """Start to receive one file; `study` is the only study it may belong to."""
-        return Incoming(self._blobs.stage(), study=study, maximum_bytes=maximum_bytes)
+    def begin(self, *, judge: Judge = judge, maximum_bytes: int | None = None) -> Incoming:
+        """Start to receive one file; `judge` decides, by its header, whether it may be stored here."""
+        return Incoming(self._blobs.stage(), judge=judge, maximum_bytes=maximum_bytes)
 
     def spool(self) -> Spool:
         """A place for bytes that become part of a file later in the same request."""
@@ -258,6 +273,8 @@ class Ingest:
             retained_since=self._rules.retained_since(at),
         )
         self._blobs.remove([outcome.unneeded.key for outcome in outcomes if outcome.unneeded is not None])
+        if self._on_stored is not None:
+            self._on_stored(item.candidate.attributes for item in received)
         return [
             Stored(
                 item.candidate,

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
+from filmjacket.metrics import CacheNumbers
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,8 +19,9 @@ class RenderedCache:
     What several ask for at once is made once; an error goes to all of them and is not kept.
     """
 
-    def __init__(self, budget: int) -> None:
+    def __init__(self, budget: int, name: str = "rendered") -> None:
         self._budget = budget
+        self._numbers = CacheNumbers(name)
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
@@ -42,6 +45,7 @@ class RenderedCache:
             if kept is not None:
                 return kept
             first = self._making.setdefault(tag, mine)
+        self._numbers.looked(found=first is not mine)
         return self._made(tag, mine, make) if first is mine else first.result()
 
     def _made(self, tag: str, mine: Future[bytes], make: Callable[[], bytes]) -> bytes:
@@ -62,6 +66,7 @@ class RenderedCache:
         kept = self._kept.get(tag)
         if kept is not None:
             self._kept.move_to_end(tag)
+            self._numbers.looked(found=True)
         return kept
 
     def _put(self, tag: str, file: bytes) -> None:
@@ -72,3 +77,4 @@ class RenderedCache:
         self._size += len(file)
         while self._size > self._budget:
             self._size -= len(self._kept.popitem(last=False)[1])
+        self._numbers.holds(self._size)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from filmjacket.archive.spans import Span
 from filmjacket.dicom.rewrite import to_explicit_little_endian
 from filmjacket.errors import NotAcceptable
 from filmjacket.services.studies.bulk_collections import bulk_collection
@@ -28,7 +29,7 @@ from filmjacket.web.targets import instance_url, resource_url
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from filmjacket.archive.ports import Blobs, Index
+    from filmjacket.archive.ports import BlobReader, Blobs, Index
     from filmjacket.archive.records import StoredInstance
     from filmjacket.services.studies.transcode import Transcoder
     from filmjacket.web.accept import Preferences
@@ -59,7 +60,14 @@ def retrieve_instances(
     if representations[0].media_type == OCTET_STREAM:
         return bulk_collection(index, blobs, instances, preferences, base_url, coder)
     planned, refused = _plan(coder, ref, instances, representations)
-    parts = [_part(blobs, coder, instance, plan, base_url) for instance, plan in planned]
+    reader = blobs.reading(
+        [
+            Span(instance.blob.key, 0, instance.blob.size)
+            for instance, plan in planned
+            if plan.plan is not negotiate.TransferPlan.TRANSCODE
+        ]
+    )
+    parts = [_part(blobs, reader, coder, instance, plan, base_url) for instance, plan in planned]
     if representations[0].media_type == ZIP:
         names = names_of(index, ref, [instance for instance, _ in planned], zip_names)
         uid = ref.instance or ref.series or ref.study
@@ -110,20 +118,24 @@ def _plan_without_coding(representations: Sequence[Representation], instance: St
     return None if plan.plan is negotiate.TransferPlan.TRANSCODE else plan
 
 
-def _part(blobs: Blobs, coder: Transcoder, instance: StoredInstance, plan: InstancePlan, base_url: str) -> Part:
+def _part(
+    blobs: Blobs, reader: BlobReader, coder: Transcoder, instance: StoredInstance, plan: InstancePlan, base_url: str
+) -> Part:
+    """An instance; `reader` knows that it is going to be read from the beginning."""
     location = instance_url(base_url, instance.study_uid, instance.series_uid, instance.sop_uid)
     if plan.plan is negotiate.TransferPlan.TRANSCODE:
         coded = partial(coder.file, instance, plan.transfer_syntax)
         return Part(plan.content_type, location, None, coded, coded_etag(instance, plan.content_type), coded=True)
-    whole = partial(_stored_file, blobs, instance)
+    whole = partial(_stored_file, reader, instance)
     tag = etag(instance.blob.sha256, plan.content_type)
     if plan.plan is negotiate.TransferPlan.AS_STORED and instance.layout.part10:
         ranged = partial(blobs.chunks, instance.blob.key)
-        return Part(plan.content_type, location, instance.blob.size, whole, tag, ranged)
+        elsewhere = partial(blobs.public_url, instance.blob.key)
+        return Part(plan.content_type, location, instance.blob.size, whole, tag, ranged, elsewhere=elsewhere)
     return Part(plan.content_type, location, None, lambda: to_explicit_little_endian(whole()), tag)
 
 
-def _stored_file(blobs: Blobs, instance: StoredInstance) -> Iterable[bytes]:
+def _stored_file(blobs: BlobReader, instance: StoredInstance) -> Iterable[bytes]:
     if instance.blob.size <= STEP:
         return (blobs.read(instance.blob.key, 0, instance.blob.size),)
     return blobs.chunks(instance.blob.key)

@@ -13,20 +13,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from filmjacket.archive.records import StoreResult
-from filmjacket.errors import BadRequest
+from filmjacket.errors import BadRequest, CommitUnknown
 from filmjacket.services.studies.compose import Composition, CompositionLimits
 from filmjacket.services.studies.content_coding import ACCEPTED_CODINGS, ContentDecoder, content_coding_of
-from filmjacket.services.studies.ingest import StoreFailure
+from filmjacket.services.studies.ingest import StoreFailure, judge
 from filmjacket.services.studies.payload_readers import ACCEPTED_PAYLOADS, PayloadReader, reader_of
 from filmjacket.web import status
 
 if TYPE_CHECKING:
     from filmjacket.dicom.attributes import Attributes
+    from filmjacket.dicom.header import Header
     from filmjacket.errors import FilmjacketError
-    from filmjacket.services.studies.ingest import Incoming, Ingest, Received, Stored
+    from filmjacket.services.studies.ingest import Identity, Incoming, Ingest, Received, Stored
 
 __all__ = (
     "ACCEPTED_CODINGS",
@@ -36,6 +37,7 @@ __all__ = (
     "StoreReport",
     "StoreSession",
     "StoreTarget",
+    "Target",
     "open_session",
 )
 
@@ -63,6 +65,23 @@ class StoreTarget:
     url: str
     study: str | None = None
 
+    def judge(self, header: Header) -> Identity:
+        """Whether an instance may be stored here."""
+        return judge(header, self.study)
+
+
+class Target(Protocol):
+    """Where a payload is stored to, and what may be stored there."""
+
+    @property
+    def url(self) -> str:
+        """The target URI."""
+        ...
+
+    def judge(self, header: Header) -> Identity:
+        """Decide by its header whether an instance may be stored. Raises `StoreFailure`."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class StoreReport:
@@ -75,9 +94,9 @@ class StoreReport:
 class Intake:
     """Collects received instances, publishes and commits them in groups."""
 
-    def __init__(self, ingest: Ingest, study: str | None, limits: StoreLimits) -> None:
+    def __init__(self, ingest: Ingest, target: Target, limits: StoreLimits) -> None:
         self._ingest = ingest
-        self._study = study
+        self._target = target
         self._limits = limits
         self._incoming: Incoming | None = None
         self._staged: list[Received] = []
@@ -89,7 +108,7 @@ class Intake:
     def begin(self) -> None:
         """Start the next instance."""
         self.parts += 1
-        self._incoming = self._ingest.begin(study=self._study, maximum_bytes=self._limits.part_bytes)
+        self._incoming = self._ingest.begin(judge=self._target.judge, maximum_bytes=self._limits.part_bytes)
 
     def write(self, chunk: bytes | memoryview) -> None:
         """Bytes of the current instance; ignored for a part that was refused."""
@@ -148,7 +167,13 @@ class Intake:
     def _commit(self) -> None:
         if not self._published:
             return
-        for item in self._ingest.commit(self._published):
+        try:
+            committed = self._ingest.commit(self._published)
+        except CommitUnknown:
+            # They may be visible, so that their bytes must stay; a sweep finds those that are not.
+            self._published = []
+            raise
+        for item in committed:
             if item.result is StoreResult.DUPLICATE:
                 self.failures.append(_refusal_of_duplicate(item))
             else:
@@ -209,12 +234,12 @@ def open_session(
     *,
     content_type: str | None,
     content_encoding: str | None,
-    target: StoreTarget,
+    target: Target,
     limits: StoreLimits,
 ) -> StoreSession:
     """Choose the reader for a payload. Raises `UnsupportedMediaType` (415) with what is understood."""
     coding = content_coding_of(content_encoding)
-    intake = Intake(ingest, target.study, limits)
+    intake = Intake(ingest, target, limits)
     composition = Composition(
         intake, CompositionLimits(limits.metadata_bytes, limits.part_bytes), target.url, ingest.spool, _utc_now
     )

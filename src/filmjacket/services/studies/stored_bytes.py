@@ -16,7 +16,7 @@ from filmjacket.errors import NotFound
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from filmjacket.archive.ports import Blobs
+    from filmjacket.archive.ports import BlobReader
     from filmjacket.archive.records import StoredInstance
 
 STEP = 2**20
@@ -27,7 +27,7 @@ WORD_SIZES: dict[str, int] = {
 }
 
 
-def read_range(blobs: Blobs, instance: StoredInstance, offset: int, length: int) -> Iterator[bytes]:
+def read_range(blobs: BlobReader, instance: StoredInstance, offset: int, length: int) -> Iterator[bytes]:
     """The bytes `[offset, offset + length)` in chunks. Raises `NotFound` if the blob does not hold them."""
     if not instance.layout.deflated:
         if length <= STEP:
@@ -39,7 +39,7 @@ def read_range(blobs: Blobs, instance: StoredInstance, offset: int, length: int)
 
 
 def read_value(
-    blobs: Blobs,
+    blobs: BlobReader,
     instance: StoredInstance,
     vr: str,
     value: tuple[int, int],

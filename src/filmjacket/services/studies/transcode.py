@@ -69,7 +69,7 @@ class Transcoder:
         self._index = index
         self._blobs = blobs
         self._wall = wall
-        self._kept = RenderedCache(cache_bytes)
+        self._kept = RenderedCache(cache_bytes, "coded_frames")
         self._cache_bytes = cache_bytes
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="transcode")
         self._lock = threading.Lock()

@@ -17,7 +17,7 @@ def upgrade() -> None:
     """Make the change."""
     op.create_table(
         "search_attributes",
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("name", _TEXT, nullable=False),
         sa.Column("complete", sa.Integer(), nullable=False),
         sa.Column("study_uid", _TEXT, nullable=False),

@@ -1,0 +1,28 @@
+"""Port: leases, by which several workers agree who of them does what only one may do at a time."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Leases(Protocol):
+    """Rows with an end: a holder that dies loses its lease when its time is over, nobody has to notice before.
+
+    A lease is advice: a holder that was stopped for longer than its lease may believe to have it still. What is done
+    under it must be right when it is done twice.
+    """
+
+    def acquire(self, name: str, holder: str, seconds: float, now: int) -> bool:
+        """Take a lease that is free or over, or prolong one's own, until `seconds` after `now`; False: another's.
+
+        `holder` names one worker and no other: host, process and something random.
+        """
+        ...
+
+    def release(self, name: str, holder: str) -> None:
+        """Give up one's own lease; another's stays as it is."""
+        ...
+
+    def held(self, name: str, now: int) -> bool:
+        """Whether somebody holds a lease that is not over."""
+        ...

@@ -1,0 +1,159 @@
+"""Writing scheduled procedure steps: each unit decides about steps that nobody else changes meanwhile.
+
+The row of a step is locked when it is read (SQLite has one writer anyway), and its version is compared when it is
+written. Of two that bring in the same step at once, one finds the key taken; the unit is then run again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from sqlalchemy import bindparam, delete, or_, select, update
+
+from filmjacket.archive.procedure_records import ScheduledStep, StepKey, StepOutcome
+from filmjacket.archive.step_status import status_of, taking_over, with_status
+from filmjacket.errors import Unavailable
+from filmjacket.index.scheduled_rows import key_rows, step_row, word_rows
+from filmjacket.index.schema.procedures import scheduled_step_keys, scheduled_step_words, scheduled_steps
+from filmjacket.index.unit import insert_rows, one_of, run
+from filmjacket.web.scheduled_step_tables import STARTED, WAITING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from filmjacket.archive.procedure_records import StoredRequest
+    from filmjacket.archive.procedures_port import Decision
+    from filmjacket.index.unit import Record
+
+_OWN = scheduled_steps.c
+_IS_KEY = (_OWN.study_uid == bindparam("key_study"), _OWN.step_id == bindparam("key_step"))
+_STEP = select(scheduled_steps).where(*_IS_KEY)
+_LOCKED = _STEP.with_for_update()
+_OF_WORKITEM = select(scheduled_steps).where(_OWN.workitem_uid == bindparam("uid"), _OWN.workitem_uid != "")
+_REPLACE = update(scheduled_steps).where(*_IS_KEY, _OWN.version == bindparam("key_version"))
+_REMOVE = delete(scheduled_steps).where(*_IS_KEY, _OWN.version == bindparam("key_version"))
+_WAITING = (
+    select(_OWN.study_uid, _OWN.step_id, scheduled_step_keys.c.accession_number)
+    .join(
+        scheduled_step_keys,
+        (scheduled_step_keys.c.study_uid == _OWN.study_uid)
+        & (scheduled_step_keys.c.step_id == _OWN.step_id)
+        & (scheduled_step_keys.c.place == 0),
+    )
+    .where(
+        _OWN.step_id == bindparam("step_id"),
+        one_of(scheduled_step_keys.c.status, "waiting"),
+        or_(
+            _OWN.study_uid == bindparam("study_uid"),
+            (scheduled_step_keys.c.accession_number == bindparam("accession"))
+            & (scheduled_step_keys.c.accession_number != ""),
+        ),
+    )
+)
+
+
+def find(connection: Connection, key: StepKey) -> ScheduledStep | None:
+    """Return one step."""
+    return _found(run(connection, _STEP, _key(key)))
+
+
+def of_workitem(connection: Connection, uid: str) -> list[ScheduledStep]:
+    """Return the steps that were derived from a workitem."""
+    return [_step(row) for row in run(connection, _OF_WORKITEM, {"uid": uid})]
+
+
+def change(connection: Connection, key: StepKey, decide: Decision, *, at: int) -> StepOutcome:
+    """Make of a step what `decide` says."""
+    before = _found(run(connection, _LOCKED, _key(key)))
+    after = decide(before)
+    if after is None:
+        if before is None:
+            return StepOutcome.ABSENT
+        _write(connection, _REMOVE, _key(key) | {"key_version": before.version})
+        _forget(connection, key)
+        return StepOutcome.DELETED
+    if before is not None and _is_same(before, after):
+        return StepOutcome.UNCHANGED
+    outcome = StepOutcome.CREATED if before is None else StepOutcome.UPDATED
+    after = replace(after, version=1 if before is None else before.version + 1, updated_at=at)
+    if before is None:
+        insert_rows(connection, scheduled_steps, [step_row(after)])
+    else:
+        _write(connection, _REPLACE, step_row(after) | _key(key) | {"key_version": before.version})
+        _forget(connection, key)
+    insert_rows(connection, scheduled_step_keys, key_rows(after))
+    insert_rows(connection, scheduled_step_words, word_rows(after))
+    return outcome
+
+
+def put(connection: Connection, steps: Sequence[ScheduledStep], *, at: int) -> list[StepOutcome]:
+    """Take in steps; what replaces one keeps its status unless it has one itself."""
+    outcomes: dict[int, StepOutcome] = {}
+    # One order for all who lock several: nobody waits for somebody who waits for them.
+    for place in sorted(range(len(steps)), key=lambda one: (steps[one].key.study_uid, steps[one].key.step_id)):
+        step = steps[place]
+        outcomes[place] = change(connection, step.key, lambda before, step=step: taking_over(before, step), at=at)
+    return [outcomes[place] for place in range(len(steps))]
+
+
+def mark_started(connection: Connection, keys: Sequence[StepKey], *, at: int) -> int:
+    """Note that something is done for steps that were waiting; returns how many there were."""
+
+    def start(before: ScheduledStep | None) -> ScheduledStep | None:
+        return with_status(before, STARTED) if before is not None and status_of(before) in WAITING else before
+
+    ordered = sorted(set(keys), key=lambda key: (key.study_uid, key.step_id))
+    return sum(change(connection, key, start, at=at) is StepOutcome.UPDATED for key in ordered)
+
+
+def waiting(connection: Connection, requests: Sequence[StoredRequest]) -> list[StepKey]:
+    """Return the steps that instances were made for and that nobody has noted to be started."""
+    found: dict[StepKey, None] = {}
+    for request in requests:
+        values = {
+            "step_id": request.step_id,
+            "study_uid": request.study_uid,
+            "accession": request.accession_number,
+            "waiting": list(WAITING),
+        }
+        found |= {StepKey(row.study_uid, row.step_id): None for row in run(connection, _WAITING, values)}
+    return list(found)
+
+
+def _is_same(before: ScheduledStep, after: ScheduledStep) -> bool:
+    return before is after or (before.attributes, before.workitem_uid) == (after.attributes, after.workitem_uid)
+
+
+def _found(rows: list[Record]) -> ScheduledStep | None:
+    return _step(rows[0]) if rows else None
+
+
+def _step(row: Record) -> ScheduledStep:
+    attributes = orjson.loads(bytes(row.attributes))
+    return ScheduledStep(StepKey(row.study_uid, row.step_id), attributes, row.workitem_uid, row.version, row.updated_at)
+
+
+def _key(key: StepKey) -> dict[str, Any]:
+    return {"key_study": key.study_uid, "key_step": key.step_id}
+
+
+def _write(connection: Connection, statement: Any, parameters: dict[str, Any]) -> None:  # noqa: ANN401 - update or delete
+    if not connection.execute(statement, parameters).rowcount:
+        raise Unavailable("The step was changed by somebody else at the same time.", section="8.5")
+
+
+def _forget(connection: Connection, key: StepKey) -> None:
+    for table in (scheduled_step_keys, scheduled_step_words):
+        connection.execute(_FORGETTING[table.name], _key(key))
+
+
+_FORGETTING = {
+    table.name: delete(table).where(
+        table.c.study_uid == bindparam("key_study"), table.c.step_id == bindparam("key_step")
+    )
+    for table in (scheduled_step_keys, scheduled_step_words)
+}

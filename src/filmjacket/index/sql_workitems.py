@@ -1,0 +1,128 @@
+"""`SqlWorkitems`: the port `filmjacket.archive.worklist_port.WorklistIndex` over SQLAlchemy Core."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from sqlalchemy import delete
+
+from filmjacket.archive.worklist_records import Missing, PurgedWorkitems, Standing
+from filmjacket.errors import Unavailable
+from filmjacket.index import workitem_search, workitems, worklist_subscribing
+from filmjacket.index.schema.worklist import deleted_workitems
+from filmjacket.index.subscriptions import Directory, standings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
+
+    from filmjacket.archive.worklist_records import (
+        Report,
+        Workitem,
+        WorkitemChange,
+        WorkitemPage,
+        WorklistSubscription,
+    )
+    from filmjacket.index.engine import Database
+    from filmjacket.web.query import EntityQuery
+
+_T = TypeVar("_T")
+
+# How often a unit begins anew because another one came first.
+_ATTEMPTS = 5
+
+
+class SqlWorkitems:
+    """The worklist of one archive."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._directory = Directory()
+
+    def create(self, workitem: Workitem, reports: tuple[Report, ...]) -> bool:
+        """Take in a new workitem."""
+        return self._write(lambda connection: workitems.create(connection, self._directory, workitem, reports))
+
+    def find(self, uid: str) -> Workitem | Missing:
+        """Return a workitem."""
+        with self._database.reading() as connection:
+            return workitems.find(connection, uid)
+
+    def change(self, uid: str, decide: Callable[[Workitem], WorkitemChange], *, at: int) -> Missing | None:
+        """Change a workitem as `decide` says."""
+        del at
+        return self._write(lambda connection: workitems.change(connection, self._directory, uid, decide))
+
+    def search(self, query: EntityQuery, maximum_results: int, *, other_patient_ids: bool = False) -> WorkitemPage:
+        """Answer a search."""
+        with self._database.reading() as connection:
+            return workitem_search.search(connection, query, maximum_results, other_patient_ids=other_patient_ids)
+
+    def subscribe(self, uid: str, subscriber: str, standing: Standing, *, at: int) -> Missing | None:
+        """Subscribe to one workitem."""
+        return self._write(lambda connection: worklist_subscribing.subscribe(connection, uid, subscriber, standing, at))
+
+    def subscribe_worklist(self, subscription: WorklistSubscription, *, at: int) -> None:
+        """Subscribe to all workitems or to those that satisfy a filter."""
+        self._write(lambda connection: worklist_subscribing.subscribe_worklist(connection, subscription, at))
+
+    def unsubscribe(self, uid: str, subscriber: str) -> bool:
+        """End the subscription to one workitem."""
+        return self._write(lambda connection: worklist_subscribing.unsubscribe(connection, uid, subscriber))
+
+    def unsubscribe_worklist(self, subscriber: str) -> bool:
+        """End every subscription of a subscriber."""
+        return self._write(lambda connection: worklist_subscribing.unsubscribe_worklist(connection, subscriber))
+
+    def suspend_worklist(self, subscriber: str, *, at: int) -> bool:
+        """No longer subscribe to future workitems."""
+        return self._write(lambda connection: worklist_subscribing.suspend_worklist(connection, subscriber, at))
+
+    def subscribers_of(self, uid: str) -> dict[str, Standing]:
+        """Return who is subscribed to a workitem."""
+        with self._database.reading() as connection:
+            found = workitems.find(connection, uid)
+            if isinstance(found, Missing):
+                return {}
+            self._directory.refresh(connection)
+            standings = self._directory.covering(found.created_at) | standings_of(connection, uid)
+        return {name: standing for name, standing in standings.items() if standing}
+
+    def worklist_subscribers(self) -> tuple[str, ...]:
+        """Return who has any subscription."""
+        with self._database.reading() as connection:
+            return worklist_subscribing.subscribers(connection)
+
+    def purge(self, *, final_before: int, at: int, batch: int = 500) -> PurgedWorkitems:
+        """Remove up to `batch` workitems that have been final for long and that no deletion lock keeps."""
+        found: list[str] = []
+        after = 0
+        while len(found) < batch:
+            with self._database.reading() as connection:
+                self._directory.refresh(connection)
+                free, after = workitems.removable(
+                    connection, self._directory, after=after, before=final_before, most=batch
+                )
+            found += (uid for uid in free if uid not in found)
+            if not after:
+                break
+        uids = found[:batch]
+        removed = self._write(
+            lambda connection: sum(workitems.remove(connection, uid, at=at, before=final_before) for uid in uids)
+        )
+        return PurgedWorkitems(removed)
+
+    def forget_deletions(self, before: int) -> None:
+        """Forget removed workitems older than a moment."""
+        table = deleted_workitems
+        self._write(lambda connection: connection.execute(delete(table).where(table.c.deleted_at < before)).rowcount)
+
+    def _write(self, unit: Callable[[Connection], _T]) -> _T:
+        """Run a unit, again when another one changed the workitem in between."""
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._database.write(unit)
+            except workitems.LostRaceError:
+                continue
+        raise Unavailable("The index is busy with other writers.")

@@ -1,0 +1,1 @@
+"""Watching the server: Prometheus metrics, OpenTelemetry traces, processes of a server that share a directory."""

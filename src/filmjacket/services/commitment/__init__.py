@@ -1,0 +1,1 @@
+"""The Storage Commitment service (PS3.18 chapter 13)."""

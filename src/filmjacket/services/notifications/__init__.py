@@ -1,0 +1,1 @@
+"""Notifications: projections of the change log, and event reports to subscribers (PS3.18 8.10)."""

@@ -1,0 +1,131 @@
+"""The attributes of workitems and what may be done with each (PS3.4 Table CC.2.5-3), as data.
+
+The rows are in `attribute_table.tsv`. What is in no row belongs to "all other attributes" of a module: optional in
+every operation, and kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from filmjacket.dicom import dictionary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+NOT_ALLOWED: Final = "NA"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What requester (`scu`) and server (`scp`) owe an attribute in one operation: a type, `-` for nothing."""
+
+    scu: str
+    scp: str
+
+    @property
+    def allowed(self) -> bool:
+        """Whether a requester may send the attribute."""
+        return self.scu != NOT_ALLOWED
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the table, with those of the attributes in its items.
+
+    `final` says for which final state a value is needed: `R` both, `RC` both on a condition, `P` COMPLETED, `X`
+    CANCELED, `O` none. `match` is `R` a required key, `U` the unique key, `O` an optional one, `-` none; `returned` the
+    type of the return key. `macro` is the one that the items include.
+    """
+
+    tag: str
+    create: Usage
+    set: Usage
+    final: str
+    get: Usage
+    match: str
+    returned: str
+    macro: str
+    name: str
+    items: tuple[Row, ...] = ()
+
+    @property
+    def vr(self) -> str:
+        """The Value Representation of PS3.6."""
+        return dictionary.vr_of(self.tag) or "UN"
+
+
+@cache
+def rows() -> tuple[Row, ...]:
+    """Return the rows of the data set itself, each with those of its items."""
+    text = files("filmjacket.services.worklist").joinpath("attribute_table.tsv").read_text(encoding="utf-8")
+    lines = [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
+    return tuple(_level([(cells[0].count(">"), cells[1:]) for cells in lines], 0))
+
+
+@cache
+def rows_by_tag() -> Mapping[str, Row]:
+    """Return the rows of the data set itself by their tags."""
+    return {row.tag: row for row in rows()}
+
+
+def walk(level: tuple[Row, ...] | None = None, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Row]]:
+    """Yield every row with its path of tags, parents first."""
+    for row in rows() if level is None else level:
+        yield (*above, row.tag), row
+        yield from walk(row.items, (*above, row.tag))
+
+
+def _level(lines: list[tuple[int, list[str]]], depth: int) -> Iterator[Row]:
+    """Make the rows of one depth; the deeper lines that follow one are its items."""
+    starts = [number for number, (at, _) in enumerate(lines) if at == depth]
+    for start, end in pairwise([*starts, len(lines)]):
+        tag, create, set_, final, get, match, returned, macro, name = lines[start][1]
+        items = tuple(_level(lines[start + 1 : end], depth + 1))
+        yield Row(
+            tag,
+            _usage(create),
+            _usage(set_),
+            final,
+            _usage(get),
+            match,
+            returned,
+            macro.strip("."),
+            name,
+            items,
+        )
+
+
+def _usage(text: str) -> Usage:
+    """`1/2` is for requester and server; a word alone is a rule of its own (`NA`, `server`, `lock`)."""
+    scu, _, scp = text.partition("/")
+    return Usage(scu, scp or scu)
+
+
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """What every item of a sequence with the macro needs: `required` values, and one at least of `one_of`."""
+
+    required: tuple[str, ...]
+    one_of: tuple[str, ...] = ()
+
+
+MACROS: Final[Mapping[str, Macro]] = {
+    # PS3.3 Table 8.8-1: Code Meaning; Code Value, Long Code Value or URN Code Value.
+    "a": Macro(("00080104",), ("00080100", "00080119", "00080120")),
+    # PS3.3 Table 10-2: Value Type, Concept Name Code Sequence.
+    "b": Macro(("0040A040", "0040A043")),
+    # PS3.3 Table 10-3b: Type of Instances, Referenced SOP Sequence; one way to get at them.
+    "c": Macro(("0040E020", "00081199"), ("0040E021", "0040E022", "0040E023", "0040E024", "0040E025")),
+    # PS3.3 Table 10-17: Local Namespace Entity ID or Universal Entity ID.
+    "d": Macro((), ("00400031", "00400032")),
+    # PS3.3 Table 10-11: Referenced SOP Class UID and Referenced SOP Instance UID.
+    "f": Macro(("00081150", "00081155")),
+    # PS3.3 Table 10-27: DICOM, STOW-RS or XDS storage.
+    "g": Macro((), ("00404071", "00404072", "00404074")),
+}
+"""The macros of the table by the letters that its rows name them with (PS3.4 Tables CC.2.5-2a to CC.2.5-2g)."""
