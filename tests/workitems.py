@@ -5,11 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from pydicom.uid import generate_uid
+from sqlalchemy import text
+
+from filmjacket.archive.changes import Log
+from filmjacket.index.change_log import number_arrivals
 
 if TYPE_CHECKING:
     from httpx import Response
     from starlette.testclient import TestClient
+
+    from filmjacket.index.engine import Database
 
 BASE = "/dicom-web"
 JSON = {"Content-Type": "application/dicom+json"}
@@ -150,10 +157,11 @@ class Requester:
 
 
 def recorded_events(client: TestClient) -> list[tuple[int, str, dict[str, Any], tuple[str, ...]]]:
-    import orjson
-    from sqlalchemy import text
+    return events_of(client.app_state["context"].worklist._database)
 
-    database = client.app_state["context"].worklist._database
+
+def events_of(database: Database) -> list[tuple[int, str, dict[str, Any], tuple[str, ...]]]:
+    _number(database, Log.EVENTS)
     with database.reading() as connection:
         rows = connection.execute(
             text("SELECT event_type, workitem_uid, data_set, subscribers FROM worklist_events ORDER BY number")
@@ -162,3 +170,17 @@ def recorded_events(client: TestClient) -> list[tuple[int, str, dict[str, Any], 
             (row.event_type, row.workitem_uid, orjson.loads(row.data_set), tuple(orjson.loads(row.subscribers)))
             for row in rows
         ]
+
+
+def changes_of(database: Database) -> list[tuple[str, str]]:
+    """Every change of a workitem so far: action, UID."""
+    _number(database, Log.CHANGES)
+    with database.reading() as connection:
+        rows = connection.execute(text("SELECT action, uid FROM changes WHERE level = 'workitem' ORDER BY number"))
+        return [(row.action, row.uid) for row in rows]
+
+
+def _number(database: Database, log: Log) -> None:
+    """Where several write at once, entries get their numbers when somebody reads."""
+    while not database.embedded and database.write(lambda connection: number_arrivals(connection, log)):
+        pass

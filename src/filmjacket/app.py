@@ -100,6 +100,7 @@ def create_app(settings: Settings) -> ASGIApp:
     async def lifespan(_app: Starlette) -> AsyncGenerator[dict[str, Context]]:
         archive = open_archive(settings)
         warm_up()
+        archive.worklist.prepare()
         tune_garbage_collection()
         lanes = Lanes(db=settings.lanes.db, disk=settings.lanes.disk, cpu=settings.lanes.cpu or os.cpu_count() or 1)
         wall = open_wall(settings)

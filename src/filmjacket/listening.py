@@ -9,7 +9,7 @@ import secrets
 import signal
 import threading
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import structlog
@@ -23,6 +23,7 @@ from filmjacket.services.notifications.delivery import deliver
 from filmjacket.services.notifications.targets import TargetRules
 from filmjacket.services.notifications.upkeep import LogUpkeep, Turns
 from filmjacket.services.notifications.webhooks import Dispatcher
+from filmjacket.settings import Engine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
@@ -69,7 +70,7 @@ async def listening(settings: Settings, archive: Archive, lanes: Lanes) -> Async
         await center.go_down(await lanes.db(_told_goodbye, settings, archive) if center.listeners else ())
 
     try:
-        with _before_signals(go_down):
+        with _before_signals(settings.server, go_down):
             yield center
     finally:
         stop_webhooks()
@@ -166,20 +167,25 @@ def _subscribers(settings: Settings, archive: Archive) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def _before_signals(go_down: Callable[[], Coroutine[Any, Any, None]]) -> Generator[None]:
+def _before_signals(engine: Engine, go_down: Callable[[], Coroutine[Any, Any, None]]) -> Generator[None]:
     """Let connections say goodbye before the HTTP server ends them: uvicorn with an error code, granian without."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     loop = asyncio.get_running_loop()
     begun: list[asyncio.Task[None]] = []
+    started = START_VARIABLE in os.environ
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    ours = {number: handler for number, handler in before.items() if _is_of_uvicorn(handler)}
-    if START_VARIABLE in os.environ and not ours:
+    ours = {
+        number: handler
+        for number, handler in before.items()
+        if callable(handler) and (_is_of_uvicorn(handler) or (started and engine is Engine.UVICORN))
+    }
+    if started and engine is Engine.GRANIAN:
         _on_farewell_of_the_parent(loop, go_down)
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        stop = cast("Callable[[int, FrameType | None], None]", ours[signal.Signals(number)])
+        stop = ours[signal.Signals(number)]
 
         def begin() -> None:
             task = loop.create_task(go_down())

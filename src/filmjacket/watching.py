@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from filmjacket import spans
@@ -14,6 +14,7 @@ from filmjacket.observability.shared_directory import shared_directory
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from filmjacket.observability.metrics_server import MetricsServer
     from filmjacket.settings import Settings
 
 
@@ -31,10 +32,18 @@ async def watching(settings: Settings) -> AsyncGenerator[None]:
 
         tracer = open_tracer(settings.tracing.endpoint, sample=settings.tracing.sample)
     spans.install(tracer)
+    listen = settings.metrics.listen if settings.metrics.enabled else None
     try:
-        yield
+        with nullcontext() if listen is None else _metrics_server(listen):
+            yield
     finally:
         spans.install(None)
         SLOW.watch(None)
         if tracer is not None:
             tracer.close()
+
+
+def _metrics_server(listen: str) -> MetricsServer:
+    from filmjacket.observability.metrics_server import MetricsServer  # noqa: PLC0415 - only what is used is loaded
+
+    return MetricsServer(listen)

@@ -9,16 +9,54 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from tests import samples
-from tests.procedures import JSON, SCHEDULE, SCHEDULED, STEP_SEQUENCE, attributes, code, element, scheduled
+from tests.procedures import (
+    JSON,
+    SCHEDULE,
+    SCHEDULED,
+    STEP_SEQUENCE,
+    attributes,
+    clear,
+    code,
+    element,
+    scheduled,
+    server,
+)
 
 from filmjacket.dicom.xml_model import encode_native
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from starlette.testclient import TestClient
+    from tests.engines.backends import Backend
 
 URL = f"{SCHEDULE}/1.2.3.1/STEP1"
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory, backend: Backend) -> Iterator[tuple[TestClient, TestClient]]:
+    folder = tmp_path_factory.mktemp("schedule")
+    with (
+        server(folder / "a", backend) as plain,
+        server(folder / "b", backend, procedures={"from_workitems": True}) as deriving,
+    ):
+        yield plain, deriving
+
+
+@pytest.fixture
+def client(servers: tuple[TestClient, TestClient]) -> TestClient:
+    """A server without steps."""
+    clear(servers[0])
+    return servers[0]
+
+
+@pytest.fixture
+def deriving(servers: tuple[TestClient, TestClient]) -> TestClient:
+    """A server whose schedule is derived from its workitems."""
+    clear(servers[1])
+    return servers[1]
+
+
 CSV = {"Content-Type": "text/csv"}
 HEAD = (
     "PatientID,PatientName,AccessionNumber,ScheduledStationAETitle,Modality,ScheduledProcedureStepStartDate,"
@@ -203,11 +241,11 @@ def test_a_request_may_hold_so_many_steps(make_client: Callable[..., TestClient]
 
 
 def test_csv(client: TestClient) -> None:
-    head = f"{HEAD},RequestedProcedureCodeSequence.CodeValue,00100040,PatientWeight"
+    head = f"{HEAD},RequestedProcedureCodeSequence.CodeValue,00100040,PatientWeight,AdditionalPatientHistory"
     lines = (
-        LINE.format(1) + ",X1,F,71.5",
-        '"P2","Müller^Anna=李^安","A2",CT1\\CT2,CT,20261122,0900,S2,"CT, ""chest"" with\r\ncontrast",,,',
-        ",,,,,,,,,,,",
+        LINE.format(1) + ",X1,F,71.5,",
+        '"P2","Müller^Anna=李^安","A2",CT1\\CT2,CT,20261122,0900,S2,"CT, ""chest""",,,,"two\r\nlines"',
+        ",,,,,,,,,,,,",
         LINE.format(3),
     )
     response = client.post(SCHEDULE, content=b"\xef\xbb\xbf" + csv_of(*lines, head=head), headers=CSV)
@@ -218,7 +256,8 @@ def test_csv(client: TestClient) -> None:
     assert second["00100010"]["Value"] == [{"Alphabetic": "Müller^Anna", "Ideographic": "李^安"}]
     item = second[STEP_SEQUENCE]["Value"][0]
     assert item["00400001"]["Value"] == ["CT1", "CT2"]
-    assert "chest" in item["00400007"]["Value"][0]
+    assert item["00400007"]["Value"] == ['CT, "chest"']
+    assert second["001021B0"]["Value"] == ["two\r\nlines"]
     assert third["00100020"]["Value"] == ["P3"]
 
 
@@ -249,7 +288,7 @@ def test_csv_without_usable_columns(client: TestClient, body: bytes) -> None:
     assert "CSV" in response.json()["detail"]
 
 
-@pytest.mark.parametrize("line", [LINE.format(2) + ",one too many", LINE.format(2) + '"', '"' + LINE.format(2)])
+@pytest.mark.parametrize("line", [LINE.format(2) + ",one too many", '"' + LINE.format(2)])
 def test_a_line_that_is_no_csv_is_a_fault(client: TestClient, line: str) -> None:
     report = client.post(f"{SCHEDULE}?faults=skip", content=csv_of(LINE.format(1), line), headers=CSV).json()
     assert (report["created"], [fault["line"] for fault in report["faults"]]) == (1, [3])
@@ -303,15 +342,17 @@ def store(client: TestClient, *requests: tuple[str, str], study: str = "1.2.3.1"
     ],
 )
 def test_the_first_instance_of_a_step_starts_it(
-    client: TestClient, requests: Any, study: str, accession: str, status: str
+    make_client: Callable[..., TestClient], requests: Any, study: str, accession: str, status: str
 ) -> None:
+    client = make_client()
     client.put(URL, json=scheduled(), headers=JSON)
     store(client, *requests, study=study, accession=accession)
     (step,) = found(client)
     assert status_of(step) == status
 
 
-def test_instances_do_not_bring_back_what_is_over(client: TestClient) -> None:
+def test_instances_do_not_bring_back_what_is_over(make_client: Callable[..., TestClient]) -> None:
+    client = make_client()
     client.put(URL, json=scheduled({"ScheduledProcedureStepStatus": "DEPARTED"}), headers=JSON)
     store(client, ("STEP1", ""))
     assert found(client) == []
@@ -341,7 +382,10 @@ def workitem() -> dict[str, Any]:
         ScheduledStationClassCodeSequence=code("XC", "External-camera photography"),
         ScheduledWorkitemCodeSequence=code("PHOTO", "Photo"),
         ReferencedRequestSequence=attributes(
-            StudyInstanceUID="1.2.7", AccessionNumber="A7", RequestedProcedureID="RP7", RequestedProcedureDescription="Photo"
+            StudyInstanceUID="1.2.7",
+            AccessionNumber="A7",
+            RequestedProcedureID="RP7",
+            RequestedProcedureDescription="Photo",
         ),
         PatientName="Doe^Jane",
         PatientID="P7",
@@ -350,7 +394,9 @@ def workitem() -> dict[str, Any]:
 
 def create_workitem(client: TestClient, **changes: Any) -> str:
     uid = generate_uid()
-    response = client.post(f"/dicom-web/workitems?workitem={uid}", json=workitem() | attributes(**changes), headers=JSON)
+    response = client.post(
+        f"/dicom-web/workitems?workitem={uid}", json=workitem() | attributes(**changes), headers=JSON
+    )
     assert response.status_code == 201, response.text
     return f"/dicom-web/workitems/{uid}"
 
@@ -358,12 +404,6 @@ def create_workitem(client: TestClient, **changes: Any) -> str:
 def change_state(client: TestClient, url: str, state: str) -> None:
     body = attributes(ProcedureStepState=state, TransactionUID="2.25.7")
     assert client.put(f"{url}/state", json=body, headers=JSON).status_code == 200
-
-
-@pytest.fixture
-def deriving(make_client: Callable[..., TestClient]) -> TestClient:
-    """A server whose schedule is derived from its workitems."""
-    return make_client(procedures={"from_workitems": True})
 
 
 def test_a_workitem_is_a_step(deriving: TestClient) -> None:

@@ -21,7 +21,8 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import generate_uid
 from starlette.testclient import TestClient
-from tests import non_patient, part10, procedures, samples
+from tests import non_patient, part10, procedures, samples, workitems
+from tests.conformance import worklist_provocations
 from tests.sr_documents import ROOT as ROOT_OF_CLASSES
 from tests.sr_documents import channel, encapsulated, file_of, waveform
 from tests.volumes import Grid, enhanced
@@ -114,6 +115,12 @@ READERS_OF_QUERIES = {
     ("http/capabilities.py", ""),  # hands over to the URI service
     ("http/thumbnails.py", "parse_thumbnail_query"),
     ("http/uri.py", "parse_uri_request"),
+    ("http/worklist.py", "workitem_of"),
+    ("http/worklist.py", "transaction_of"),
+    ("http/worklist.py", "requester_of"),
+    ("http/worklist.py", "parse_workitem_search"),
+    ("http/worklist.py", "parse_subscription"),
+    ("http/worklist.py", "parse_charset_wishes"),
     ("http/procedures.py", "parse_entity_search"),
     ("http/procedures.py", "parse_charset_wishes"),
     ("http/procedures.py", "parse_includefield"),
@@ -195,6 +202,7 @@ class Stored:
         self._store_non_patient()
         self._request_commitment()
         self._store_steps()
+        self._create_workitem()
 
     def _store(self, syntax: str) -> None:
         series, instance = generate_uid(), generate_uid()
@@ -249,6 +257,11 @@ class Stored:
         response = self.client.post(f"{procedures.PERFORMED}/1.2.3.2", json=body, headers=procedures.JSON)
         assert response.status_code in {201, 409}, response.text
 
+    def _create_workitem(self) -> None:
+        """A workitem that somebody subscribed to."""
+        uid = workitems.Requester(self.client).create()
+        self.uids["workitem"] = {"workitem": uid, "aetitle": "RIS", "requester": "RIS"}
+
     def _request_commitment(self) -> None:
         """A storage commitment, whose instance there need not be."""
         self.uids["commitment"] = {"transaction": generate_uid()}
@@ -301,6 +314,8 @@ def kind_of(resource: Resource, syntax: str = "") -> str:
         return resource.template.split("/")[1]
     if "{performed}" in resource.template:
         return "performed"
+    if "{workitem}" in resource.template or "{aetitle}" in resource.template:
+        return "workitem"
     if "{step}" in resource.template:
         return "scheduled"
     if "{transaction}" in resource.template:
@@ -425,7 +440,7 @@ def test_head_wherever_get(stored: Stored, name: str) -> None:
 
 # Those of requests with a payload are asked for with one, in the tests of their sections.
 PARAMETERS = [
-    (name, row) for name in NAMES for row in OPERATIONS[name][1].parameters if OPERATIONS[name][1].method != "POST"
+    (name, row) for name in NAMES for row in OPERATIONS[name][1].parameters if OPERATIONS[name][1].method not in {"POST", "PUT"}
 ]
 
 
@@ -808,7 +823,7 @@ def updated(stored: Stored, send: Any, path: str, unknown: str) -> Iterator[int]
     yield send(path, content=b"x", headers={"Content-Type": "text/plain"}).status_code
 
 
-PROVOCATIONS = {
+PROVOCATIONS = worklist_provocations.PROVOCATIONS | {
     ("Search for Scheduled Procedure Steps", "2026"): provoke_search_scheduled,
     ("Search for Scheduled Procedure Steps", "2024"): provoke_search_scheduled_of_2024,
     ("Retrieve Scheduled Step", "2026"): provoke_retrieve_scheduled,
@@ -898,6 +913,8 @@ GENERAL_HEADERS = {"x-request-id", "accept-ranges", "content-disposition", "x-co
         "Describe",
         *(name for name in TRANSACTIONS if "Non-Patient" in name),
         "Check Storage Commitment Result",
+        "Retrieve Workitem",
+        "Search for Workitems",
     ],
 )
 def test_response_headers_are_declared(stored: Stored, name: str) -> None:

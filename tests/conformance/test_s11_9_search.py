@@ -14,6 +14,8 @@ from filmjacket.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.engines.backends import Backend
+
 
 def item(**changes: object) -> dict[str, object]:
     return workitem(**changes)
@@ -55,8 +57,8 @@ EVERY = {"1.1", "1.2", "1.3"}
 
 
 @pytest.fixture(scope="module")
-def requester(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Requester]:
-    settings = Settings(data=tmp_path_factory.mktemp("worklist") / "archive")
+def requester(tmp_path_factory: pytest.TempPathFactory, backend: Backend) -> Iterator[Requester]:
+    settings = Settings(data=tmp_path_factory.mktemp("worklist") / "archive", **backend.fresh_settings())
     with TestClient(create_app(settings), base_url="http://testserver:8104") as client:
         client.headers["Accept"] = "*/*"
         requester = Requester(client)

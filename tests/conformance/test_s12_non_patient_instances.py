@@ -8,23 +8,26 @@ from typing import TYPE_CHECKING, Any
 import pydicom
 import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
+from starlette.testclient import TestClient
 from tests import samples
 from tests.non_patient import ASSEMBLY, CATEGORY_OF, COLOR_PALETTE, HANGING_PROTOCOL, IMPLANT, file_of
 
+from filmjacket.app import create_app
 from filmjacket.archive.changes import Change, ChangeFilter, Log
+from filmjacket.clock import now
 from filmjacket.dicom.json_model import encode_attributes
 from filmjacket.dicom.sop_classes import NON_PATIENT_CATEGORIES
 from filmjacket.dicom.xml_model import decode_native
 from filmjacket.maintenance.sweep import sweep
 from filmjacket.maintenance.verify import verify
 from filmjacket.opening import open_archive
+from filmjacket.services.non_patient.store import NonPatientTarget
 from filmjacket.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from starlette.testclient import TestClient
 
 BASE = "/dicom-web"
 DICOM = {"Content-Type": "application/dicom"}
@@ -131,12 +134,8 @@ def test_another_category_is_refused_by_name(searchless: TestClient, sop_class: 
 
 @pytest.fixture(scope="module")
 def searchless(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from starlette.testclient import TestClient as Client  # noqa: PLC0415 - a client for the whole module
-
-    from filmjacket.app import create_app  # noqa: PLC0415 - as above
-
     settings = Settings(data=tmp_path_factory.mktemp("categories") / "archive")
-    with Client(create_app(settings), base_url="http://testserver:8104") as opened:
+    with TestClient(create_app(settings), base_url="http://testserver:8104") as opened:
         opened.headers["Accept"] = "*/*"
         yield opened
 
@@ -269,7 +268,7 @@ def test_replaced_versions_are_kept_while_they_are_retained(tmp_path: Path) -> N
         assert verify(archive.index, archive.blobs).instances == 2
         assert sweep(archive.index, archive.blobs, grace_seconds=0).orphans == ()
         day = 24 * 3600 * 10**6
-        at = max(batch for batch in (archive.non_patient_ingest._clock(),))
+        at = now()
         assert archive.index.purge(at=at, retained_since=at - day).instances == 0
         assert archive.index.expired(at=at, retained_since=at + 1).instances == 1
         purged = archive.index.purge(at=at, retained_since=at + 1)
@@ -280,8 +279,6 @@ def test_replaced_versions_are_kept_while_they_are_retained(tmp_path: Path) -> N
 
 
 def _target() -> Any:
-    from filmjacket.services.non_patient.store import NonPatientTarget  # noqa: PLC0415 - for one test
-
     return NonPatientTarget("", "color-palettes")
 
 
@@ -293,6 +290,4 @@ def test_the_change_log_tells(make_client: Callable[..., TestClient]) -> None:
     extent = log.extent(Log.CHANGES)
     changes = [one.change for one in log.changes(extent.first - 1, extent.last, 10, ChangeFilter())]
     detail = b'{"category":"color-palettes"}'
-    assert changes == [
-        Change("non-patient", action, uid="1.2.3", detail=detail) for action in ("created", "updated")
-    ]
+    assert changes == [Change("non-patient", action, uid="1.2.3", detail=detail) for action in ("created", "updated")]

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from starlette.testclient import TestClient
-from tests.procedures import JSON, SCHEDULE, SCHEDULED, STEP_SEQUENCE, attributes, code, scheduled
+from tests.procedures import JSON, SCHEDULE, SCHEDULED, STEP_SEQUENCE, attributes, code, scheduled, server
 
-from filmjacket.app import create_app
 from filmjacket.dicom import dictionary
 from filmjacket.dicom.xml_model import decode_native
-from filmjacket.settings import Settings
 from filmjacket.web.scheduled_step_tables import (
     ALWAYS_RETURNED,
     ALWAYS_RETURNED_OF_STEP,
@@ -25,6 +22,9 @@ from filmjacket.web.scheduled_step_tables import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from starlette.testclient import TestClient
+    from tests.engines.backends import Backend
 
 CODES = {
     "ScheduledProtocolCodeSequence",
@@ -147,10 +147,8 @@ STEPS = (
 
 
 @pytest.fixture(scope="module")
-def worklist(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worklist]:
-    settings = Settings(data=tmp_path_factory.mktemp("worklist") / "archive")
-    with TestClient(create_app(settings), base_url="http://testserver:8104") as client:
-        client.headers["Accept"] = "*/*"
+def worklist(tmp_path_factory: pytest.TempPathFactory, backend: Backend) -> Iterator[Worklist]:
+    with server(tmp_path_factory.mktemp("worklist") / "archive", backend) as client:
         made = Worklist(client)
         made.schedule(*STEPS)
         yield made

@@ -13,12 +13,14 @@ from tests.procedures import (
     SCHEDULED,
     STEP_SEQUENCE,
     attributes,
+    clear,
     completing,
     element,
     performed,
     request_item,
     scheduled,
     series,
+    server,
 )
 
 from filmjacket.dicom import dictionary
@@ -26,9 +28,10 @@ from filmjacket.dicom.xml_model import decode_native, encode_native
 from filmjacket.services.procedures.mpps_table import MPPS_TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     from starlette.testclient import TestClient
+    from tests.engines.backends import Backend
 
     from filmjacket.services.procedures.mpps_table import AttributeRow
 
@@ -69,10 +72,28 @@ ITEMS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory, backend: Backend) -> Iterator[tuple[TestClient, TestClient]]:
+    folder = tmp_path_factory.mktemp("performed")
+    with (
+        server(folder / "a", backend) as tolerant,
+        server(folder / "b", backend, procedures={"strict": True}) as strict,
+    ):
+        yield tolerant, strict
+
+
 @pytest.fixture
-def strict(make_client: Callable[..., TestClient]) -> TestClient:
+def client(servers: tuple[TestClient, TestClient]) -> TestClient:
+    """A server without steps."""
+    clear(servers[0])
+    return servers[0]
+
+
+@pytest.fixture
+def strict(servers: tuple[TestClient, TestClient]) -> TestClient:
     """A server that takes the table by its letter."""
-    return make_client(procedures={"strict": True})
+    clear(servers[1])
+    return servers[1]
 
 
 class TestTableF7_2_1Create:  # noqa: N801 - named after the table

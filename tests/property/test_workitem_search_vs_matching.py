@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.engines.backends import Backend
+
     from filmjacket.dicom.attributes import Attributes
 
 NAMES = ["Müller^Anna", "muller^anna", "Smith^Bob", "Smithson^Bob", "O'Brien^Ed", "%", "_a^b", ""]
@@ -71,9 +73,11 @@ def a_query(chance: random.Random) -> str:
 
 
 @pytest.fixture(scope="module")
-def worklist(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SqlWorkitems, dict[str, Attributes]]]:
+def worklist(
+    tmp_path_factory: pytest.TempPathFactory, backend: Backend
+) -> Iterator[tuple[SqlWorkitems, dict[str, Attributes]]]:
     path: Path = tmp_path_factory.mktemp("worklist") / "index.db"
-    database = open_database(f"sqlite:///{path}")
+    database = open_database(backend.fresh_settings().get("database", f"sqlite:///{path}"))
     index = SqlWorkitems(database)
     chance = random.Random(4)  # noqa: S311 - the same each time
     items: dict[str, Attributes] = {}

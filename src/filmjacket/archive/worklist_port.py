@@ -26,6 +26,10 @@ class WorklistIndex(Protocol):
     Events and change log entries are written in the transaction of what they are about.
     """
 
+    def prepare(self) -> None:
+        """Get ready before the first request."""
+        ...
+
     def create(self, workitem: Workitem, reports: tuple[Report, ...]) -> bool:
         """Take in a new workitem; False when there is or was one with its UID."""
         ...

@@ -25,7 +25,7 @@ log = structlog.stdlib.get_logger("filmjacket.blobs")
 ENTRY_SHARE: Final = 8
 """No blob takes more than this part of the cache."""
 
-PENDING_BYTES: Final = 16 << 20
+PENDING_BYTES: Final = 8 << 20
 """Bytes that wait to be written to the cache; what comes on top is not cached."""
 
 PARTIAL_ENTRIES: Final = 16

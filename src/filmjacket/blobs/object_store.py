@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 UPLOADS: Final = 16
 """Objects of one or several requests that are put at the same time."""
 
-FETCHES: Final = 16
+FETCHES: Final = 8
 """Ranges that are read ahead at the same time."""
 
 WIDEN_BYTES: Final = 64 * 1024
@@ -137,6 +137,13 @@ class ObjectBlobs:
 
         window, near = self._sizes.read_ahead, self._is_cached
         return ReadingAhead(self, ReadAhead(spans, fetch, self._fetches, self._read_budget, window, near))
+
+    def size(self, key: str) -> int | None:
+        """Length of a blob in bytes as the store has it, whatever is cached; None if it is missing."""
+        try:
+            return self._client.size(check_key(key))
+        except NotFound:
+            return None
 
     def local_path(self, key: str) -> Path | None:
         """Path of the blob in the cache, if all of it is there."""

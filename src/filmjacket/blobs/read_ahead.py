@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from filmjacket.blobs.budget import ByteBudget
 
-PIECE_BYTES: Final = 1 << 20
-"""One ranged read."""
+PIECE_BYTES: Final = 768 * 1024
+"""One ranged read: an image of 512 by 512 pixels with its header. A slow reader holds one for as long as it likes."""
 
 GAP_BYTES: Final = 64 * 1024
 """Spans of one blob so near to each other are read at once."""

@@ -43,6 +43,6 @@ class S3Sizes:
     """Bytes: of a part of an upload, read ahead of what a client took, and of all uploads and all reads together."""
 
     part: int = 8 * MIB
-    read_ahead: int = 8 * MIB
+    read_ahead: int = 4 * MIB
     uploads: int = 32 * MIB
-    reads: int = 32 * MIB
+    reads: int = 12 * MIB

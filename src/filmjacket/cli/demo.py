@@ -78,7 +78,7 @@ def demo(
         instance = instance_to_try(archive)
     typer.echo(f"{loaded} sample instances loaded." if loaded else "The archive holds studies; nothing loaded.")
     if not load_only:
-        run_server(settings, lambda: typer.echo(what_to_try(settings, instance)))
+        run_server(settings, what_to_try(settings, instance))
 
 
 def load_samples(archive: Archive) -> int:

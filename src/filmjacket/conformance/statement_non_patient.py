@@ -1,4 +1,4 @@
-"""What the statement says of non-patient instances and storage commitment beyond the register (PS3.2 N.5.3.4, N.5.3.6)."""
+"""Non-patient instances and storage commitment in the statement, beyond the register (PS3.2 N.5.3.4, N.5.3.6)."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from filmjacket.conformance.statement_overview import (
     character_sets,
     not_supported,
 )
+from filmjacket.conformance.statement_procedures import performed_blocks, scheduled_blocks
 from filmjacket.conformance.statement_texts import BEHAVIOUR
 from filmjacket.conformance.studies import STUDIES
 from filmjacket.conformance.uri_service import URI_SERVICE
@@ -44,7 +45,9 @@ def services(settings: Settings) -> Section:
                     Table(
                         "Table 5-1: Services of application entities",
                         ("Application Entity", "Service", "Role"),
-                        tuple(("FILMJACKET", row.name, "Web Origin Server") for row in REGISTER if row.section != "8.9"),
+                        tuple(
+                            ("FILMJACKET", row.name, "Web Origin Server") for row in REGISTER if row.section != "8.9"
+                        ),
                         (0.3, 0.4, 0.3),
                     ),
                 ),
@@ -123,7 +126,7 @@ def _service(number: str, title: str, service: Service) -> Section:
         for place, row in enumerate(service.transactions, 1)
     )
     blocks: tuple[Block, ...] = (Paragraph(f"The role is Origin Server. {service.summary}"),)
-    extra = EXTRA_BLOCKS.get(service.section)
+    extra = {**EXTRA_BLOCKS, "14": scheduled_blocks, "15": performed_blocks}.get(service.section)
     return Section(number, title, blocks if extra is None else blocks + extra(), transactions)
 
 

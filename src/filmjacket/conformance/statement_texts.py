@@ -84,24 +84,37 @@ BEHAVIOUR: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "delete": ("What was deleted is answered with 410. Retention and legal hold can forbid a deletion, which is 409.",),
     "non-patient": (
-        "Instances are kept byte for byte and never found among studies. A store to another resource than that of the "
-        "SOP class fails with 0122H, and says which resource it is.",
-        "Seven search tables of PS3.4 are supported; every other attribute can be a key too. Retrieve URL (0008,1190) "
-        "is returned with every match. Implant templates are matched by the tables of all three classes.",
+        (
+            "Instances are kept byte for byte and never found among studies. A store to another resource than that of "
+            "the SOP class fails with 0122H, and says which resource it is."
+        ),
+        (
+            "Seven search tables of PS3.4 are supported; every other attribute can be a key too. Retrieve URL "
+            "(0008,1190) is returned with every match. Implant templates are matched by the tables of all three "
+            "classes."
+        ),
         "Nothing is coerced. There is no transaction to delete.",
         "Binary values of more than 1,024 bytes are given by BulkDataURI: `/{category}/{uid}/bulkdata/{path}`.",
         "A store is answered when it is done: 202 is not sent.",
     ),
     "commitment": (
-        "An instance is committed when its bytes have been read back from where they are kept and their SHA-256 is that "
-        "of the bytes which were received. Links and index entries commit nothing.",
-        "Bytes are kept in files that were synced before the store was answered, or, where `blobs` names an object "
-        "store, in objects that it has acknowledged; the index in a database that was synced, or has acknowledged the "
-        "commit. How many copies there are is up to these.",
-        "Commitment is for as long as the archive keeps the instance: until somebody deletes it and it is purged. With "
-        "`commitment.hold` the studies are put on legal hold, and nothing of them can be deleted.",
-        "Instances of studies and non-patient instances can be committed, as many as fit in `limits.metadata_bytes` of "
-        "payload. Retrieval latency is that of any instance: all are online.",
+        (
+            "An instance is committed when its bytes have been read back from where they are kept and their SHA-256 is "
+            "that of the bytes which were received. Links and index entries commit nothing."
+        ),
+        (
+            "Bytes are kept in files that were synced before the store was answered, or, where `blobs` names an object "
+            "store, in objects that it has acknowledged; the index in a database that was synced, or has acknowledged "
+            "the commit. How many copies there are is up to these."
+        ),
+        (
+            "Commitment is for as long as the archive keeps the instance: until somebody deletes it and it is purged. "
+            "With `commitment.hold` the studies are put on legal hold, and nothing of them can be deleted."
+        ),
+        (
+            "Instances of studies and non-patient instances can be committed, as many as fit in "
+            "`limits.metadata_bytes` of payload. Retrieval latency is that of any instance: all are online."
+        ),
         "What takes longer than `commitment.immediate_seconds` is verified in the background, also after a restart.",
         "A Transaction UID can never be used again: 409. Results are kept for `commitment.result_days`.",
     ),

@@ -169,12 +169,8 @@ WORKLIST_SERVICE = (
     Row("GET", WORKITEM, worklist.retrieve_workitem, "11.5", "retrieve-workitem"),
     Row("POST", WORKITEM, worklist.update_workitem, "11.6", "update-workitem"),
     Row("PUT", WORKITEM + "/state", worklist.change_workitem_state, "11.7", "change-workitem-state"),
-    Row(
-        "PUT", WORKITEM + "/state/{requester}", worklist.change_workitem_state, "11.7", "change-workitem-state-as"
-    ),
-    Row(
-        "POST", WORKITEM + "/cancelrequest", worklist.request_workitem_cancellation, "11.8", "request-cancellation"
-    ),
+    Row("PUT", WORKITEM + "/state/{requester}", worklist.change_workitem_state, "11.7", "change-workitem-state-as"),
+    Row("POST", WORKITEM + "/cancelrequest", worklist.request_workitem_cancellation, "11.8", "request-cancellation"),
     Row(
         "POST",
         WORKITEM + "/cancelrequest/{requester}",
@@ -245,11 +241,7 @@ def routes(base_path: str, *, metrics: bool = True) -> list[BaseRoute]:
         for path in _paths(base_path, template)
     ]
     return [
-        *(
-            WebSocketRoute(path, endpoint)
-            for template, endpoint in WEBSOCKETS
-            for path in _paths(base_path, template)
-        ),
+        *(WebSocketRoute(path, endpoint) for template, endpoint in WEBSOCKETS for path in _paths(base_path, template)),
         *table,
         Route("/healthz", health.ready, methods=["GET"]),
         Route("/healthz/live", health.live, methods=["GET"]),

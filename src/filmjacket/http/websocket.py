@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
     from filmjacket.http.context import Context
+    from filmjacket.services.notifications.center import NotificationCenter
 
 log = structlog.stdlib.get_logger("filmjacket.http")
 
+NORMAL: Final = 1000
 GOING_AWAY: Final = 1001
 INTERNAL_ERROR: Final = 1011
 TRY_AGAIN_LATER: Final = 1013
@@ -109,24 +111,27 @@ async def _serve(
         return
     try:
         await websocket.accept()
-        await _converse(websocket, speaking)
+        await _converse(websocket, speaking, context.notifications)
     finally:
         speaking.close()
         context.notifications.dismiss(websocket)
 
 
-async def _converse(websocket: WebSocket, speaking: Coroutine[Any, Any, None]) -> None:
+async def _converse(websocket: WebSocket, speaking: Coroutine[Any, Any, None], center: NotificationCenter) -> None:
     speaker = asyncio.create_task(speaking)
     listener = asyncio.create_task(_listen(websocket))
     try:
         await asyncio.wait({speaker, listener}, return_when=asyncio.FIRST_COMPLETED)
-        code = GOING_AWAY
+        code = GOING_AWAY if center.stopping else NORMAL
         if listener.done():
             if listener.result():
                 return
             code = _POLICY_VIOLATION
         elif speaker.exception() is not None:
             code = _code_of(speaker.exception())
+        # granian closes once nobody waits for what the client says.
+        listener.cancel()
+        await asyncio.gather(listener, return_exceptions=True)
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             await websocket.close(code)
     finally:

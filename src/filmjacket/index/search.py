@@ -91,9 +91,11 @@ def _plan(connection: Connection, query: SearchQuery) -> _Plan:
         )
         if uid is not None
     }
-    weighed, few = found, True
-    if found and not path and not any(condition.unique for condition in found):
-        weighed, few = _weighed(connection, found, query.level)
+    weighed, fewest = found, None
+    unique = any(condition.unique for condition in found)
+    if found and not path and not unique:
+        weighed, fewest = _weighed(connection, found, query.level)
+    few = fewest is None or fewest <= _MANY
     terms = [condition.term for condition in weighed]
     # Without keys nothing but UIDs of the path decides, which every column holds faithfully.
     odd = bool(query.keys) and bool(run(connection, ANY_ODD, {}))
@@ -105,6 +107,7 @@ def _plan(connection: Connection, query: SearchQuery) -> _Plan:
         odd=Odd.LET_THROUGH if odd else Odd.PLAIN,
         documents=False,
         few=few,
+        sorts=not path and few and (unique or fewest is not None),
     )
     counted = shape
     if not few:
@@ -122,14 +125,15 @@ def _bound(terms: Sequence[Term]) -> dict[str, Any]:
     return {f"p{number}": value for number, value in enumerate(values)}
 
 
-def _weighed(connection: Connection, conditions: list[Condition], level: Level) -> tuple[list[Condition], bool]:
-    """Tell the planner what it cannot know, and return whether some condition is satisfied by few rows.
+def _weighed(connection: Connection, conditions: list[Condition], level: Level) -> tuple[list[Condition], int | None]:
+    """Tell the planner what it cannot know, and return how many rows satisfy the most selective condition.
 
     Those come first, also where they are of a table above. For the others no index is used: then results come in
     their order until the page is full.
     """
     counts = [_counted(connection, condition) for condition in conditions]
-    fewest = min((number for number in counts if number is not None), default=0)
+    known = [number for number in counts if number is not None]
+    fewest = min(known, default=0)
     weighed: list[Condition] = []
     for condition, number in zip(conditions, counts, strict=True):
         made = condition
@@ -139,7 +143,7 @@ def _weighed(connection: Connection, conditions: list[Condition], level: Level) 
         if number is not None and (number > _TIMES_THE_FEWEST * (fewest + 10) or (number > _MANY and not made.ordered)):
             made = replace(made, term=replace(made.term, shape=("unindexed", made.term.shape)))
         weighed.append(made)
-    return weighed, fewest <= _MANY
+    return weighed, fewest if known else None
 
 
 def _counted(connection: Connection, condition: Condition) -> int | None:

@@ -220,17 +220,20 @@ def _name(key: MatchKey, columns: tuple[str, ...]) -> Term:
 
 def fuzzy_term(key: MatchKey, columns: tuple[str, ...]) -> Term:
     """Every word of the key is found among the words of a name (`filmjacket.web.person_names.fuzzy_test`)."""
+    # As a rule the longest word has the fewest names: they are looked up, and the others decide about each.
+    leading = max((word for value in key.values for word in key_words(value)), key=len, default="")
     if len(key.values) == 1:
-        return all_of(*(any_of(*(_has_word(column, word) for column in columns)) for word in key_words(key.values[0])))
+        words = key_words(key.values[0])
+        return all_of(*(any_of(*(_has_word(column, word, word == leading) for column in columns)) for word in words))
     pairs = zip(columns, key.values, strict=False)
-    return all_of(*(_has_word(column, word) for column, value in pairs for word in key_words(value)))
+    return all_of(*(_has_word(column, word, word == leading) for column, value in pairs for word in key_words(value)))
 
 
-def _has_word(column: str, word: str) -> Term:
+def _has_word(column: str, word: str, is_leading: bool) -> Term:  # noqa: FBT001 - of two callers beside it
     sound = sound_of_key(word)
     spelt = pattern_term("name_words.word", word if has_wildcards(word) else word + "*", scanning=True)
     found = any_of(spelt, compare("=", "name_words.sound", sound)) if sound else spelt
-    return all_of(_present(column), within("some-name", found, column))
+    return all_of(_present(column), within("some-name" if is_leading else "in-names", found, column))
 
 
 def _empty(promoted: _Promoted) -> Term:

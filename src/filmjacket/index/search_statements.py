@@ -12,6 +12,7 @@ from sqlalchemy import and_, bindparam, false, func, literal, literal_column, no
 
 from filmjacket.dicom.levels import Level
 from filmjacket.index.documents import INSTANCE_COLUMNS, SERIES_COLUMNS, STUDY_COLUMNS
+from filmjacket.index.membership import among, among_many, narrowed, sorted_by
 from filmjacket.index.schema import (
     instances,
     metadata,
@@ -46,6 +47,7 @@ _ORDER = {
         instances.c.sop_uid,
     ),
 }
+_FIRST = {Level.STUDY: studies.c.study_date}
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {"=": eq, ">=": ge, "<=": le, ">": gt, "<": lt}
 
 ANY_ODD = select(odd_studies.c.study_uid).limit(1)
@@ -70,7 +72,7 @@ class SearchShape:
     `path` names the UID columns that the target URI fixes, bound under their own names; the values of
     `conditions` are bound as `p0`, `p1`, ... `joined` are the levels conditions look into; `odd` says what becomes
     of studies that columns do not hold faithfully; `documents` brings the metadata for verification. `few` says that
-    the conditions leave few rows.
+    the conditions leave few rows, `sorts` that those are known to be so few that they are best sorted.
     """
 
     level: Level
@@ -80,6 +82,7 @@ class SearchShape:
     odd: Odd
     documents: bool
     few: bool = True
+    sorts: bool = False
 
 
 @lru_cache(maxsize=256)
@@ -89,7 +92,15 @@ def candidates(shape: SearchShape) -> Select[*tuple[Any, ...]]:
     columns: list[Any] = [*_COLUMNS[shape.level], is_odd.label("is_odd")]
     if shape.documents:
         columns.append(instances.c.metadata)
-    return select(*columns).select_from(_source(shape)).where(*_where(shape)).order_by(*_ORDER[shape.level])
+    return select(*columns).select_from(_source(shape)).where(*_where(shape)).order_by(*_order(shape))
+
+
+def _order(shape: SearchShape) -> list[ColumnElement[Any]]:
+    order: list[Any] = list(_ORDER[shape.level])
+    if shape.sorts:
+        # A planner that expects more rows than there are would walk in the order of results to find them.
+        order[0] = sorted_by(_FIRST[shape.level]).desc() if shape.level is Level.STUDY else sorted_by(order[0])
+    return order
 
 
 @lru_cache(maxsize=256)
@@ -151,7 +162,10 @@ def _found_first(shape: SearchShape, matching: list[ColumnElement[bool]]) -> Col
         _TABLES[shape.level].c[name] for name in dict.fromkeys(("study_uid", _OWN_UID[shape.level]))
     ]
     found = select(*own).select_from(_source(shape)).where(*matching).correlate(None)
-    return _tuple(*own).in_(found)
+    if len(own) == 1:
+        return among(own[0], found)
+    hints = [narrowed(column, found.with_only_columns(column)) for column in own]
+    return and_(*hints, _tuple(*own).in_(found))
 
 
 def _is_odd(shape: SearchShape) -> ColumnElement[bool]:
@@ -189,7 +203,14 @@ def _some_request(rest: list[Any], names: Iterator[str], indexed: bool) -> Colum
 
 def _some_name(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnElement[bool]:  # noqa: FBT001
     found = select(name_words.c.name).where(_clause(rest[1], names))
-    return _column(rest[0], indexed=indexed).in_(found)
+    return _among(_column(rest[0], indexed=indexed), found, indexed=indexed)
+
+
+def _in_names(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnElement[bool]:  # noqa: FBT001
+    """The same for names that may be many: a planner can look up the one of each row."""
+    column, matching = _column(rest[0], indexed=indexed), _clause(rest[1], names)
+    of_row = select(literal(1)).where(name_words.c.name == column, matching)
+    return among_many(column, select(name_words.c.name).where(matching), of_row)
 
 
 def _some_value(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnElement[bool]:  # noqa: FBT001
@@ -197,6 +218,8 @@ def _some_value(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnE
     wanted: list[Any] = [search_values.c[name] for name in columns]
     found = select(*wanted).where(_clause(part, names))
     own: list[Column[Any]] = [metadata.tables[table].c[name] for name in columns]
+    if len(own) == 1:
+        return _among(_tuple(*own, indexed=indexed), found, indexed=indexed)
     return _tuple(*own, indexed=indexed).in_(found)
 
 
@@ -205,7 +228,7 @@ def _in_values(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnEl
     if not indexed:
         return _clause(rest[1], names, indexed=False)
     found = select(_column(rest[0])).where(_clause(rest[1], names)).correlate(None)
-    return _column(rest[0], indexed=indexed).in_(found)
+    return among(_column(rest[0]), found)
 
 
 def _some_above(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnElement[bool]:  # noqa: FBT001
@@ -220,17 +243,22 @@ def _some_above(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnE
 
 def _in_study_of(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnElement[bool]:  # noqa: FBT001
     known = select(sop_instances.c.study_uid).where(one_of(sop_instances.c.sop_uid, next(names)))
-    return _column(f"{rest[0]}.study_uid", indexed=indexed).in_(known)
+    return _among(_column(f"{rest[0]}.study_uid", indexed=indexed), known, indexed=indexed)
 
 
 _SUBQUERIES: dict[str, Callable[[list[Any], Iterator[str], bool], ColumnElement[bool]]] = {
     "some-request": _some_request,
     "some-name": _some_name,
+    "in-names": _in_names,
     "some-value": _some_value,
     "in-values": _in_values,
     "some-above": _some_above,
     "in-study-of": _in_study_of,
 }
+
+
+def _among(column: ColumnElement[Any], found: Select[*tuple[Any, ...]], *, indexed: bool) -> ColumnElement[bool]:
+    return among(column, found) if indexed else column.in_(found)
 
 
 def _comparison(operator: str, column: ColumnElement[Any], names: Iterator[str]) -> ColumnElement[bool]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import delete
 
 from filmjacket.archive.worklist_records import Missing, PurgedWorkitems, Standing
-from filmjacket.errors import Unavailable
+from filmjacket.errors import FilmjacketError, Unavailable
 from filmjacket.index import workitem_search, workitems, worklist_subscribing
+from filmjacket.index.group_commit import GroupCommit
 from filmjacket.index.schema.worklist import deleted_workitems
 from filmjacket.index.subscriptions import Directory, standings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection
 
@@ -31,6 +33,16 @@ _T = TypeVar("_T")
 
 # How often a unit begins anew because another one came first.
 _ATTEMPTS = 5
+# Requests that share a transaction where only one can write at a time.
+_LARGEST_GROUP = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What a unit returned, or why it did nothing."""
+
+    result: Any = None
+    refusal: FilmjacketError | None = None
 
 
 class SqlWorkitems:
@@ -39,6 +51,14 @@ class SqlWorkitems:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._directory = Directory()
+        self._group_commit: GroupCommit[Callable[[Connection], Any], _Outcome] = GroupCommit(
+            self._run_group, largest_group=_LARGEST_GROUP
+        )
+
+    def prepare(self) -> None:
+        """Read who is subscribed with which filter, rather than with the first change of a workitem."""
+        with self._database.reading() as connection:
+            self._directory.refresh(connection)
 
     def create(self, workitem: Workitem, reports: tuple[Report, ...]) -> bool:
         """Take in a new workitem."""
@@ -65,7 +85,7 @@ class SqlWorkitems:
 
     def subscribe_worklist(self, subscription: WorklistSubscription, *, at: int) -> None:
         """Subscribe to all workitems or to those that satisfy a filter."""
-        self._write(lambda connection: worklist_subscribing.subscribe_worklist(connection, subscription, at))
+        self._write_alone(lambda connection: worklist_subscribing.subscribe_worklist(connection, subscription, at))
 
     def unsubscribe(self, uid: str, subscriber: str) -> bool:
         """End the subscription to one workitem."""
@@ -73,11 +93,11 @@ class SqlWorkitems:
 
     def unsubscribe_worklist(self, subscriber: str) -> bool:
         """End every subscription of a subscriber."""
-        return self._write(lambda connection: worklist_subscribing.unsubscribe_worklist(connection, subscriber))
+        return self._write_alone(lambda connection: worklist_subscribing.unsubscribe_worklist(connection, subscriber))
 
     def suspend_worklist(self, subscriber: str, *, at: int) -> bool:
         """No longer subscribe to future workitems."""
-        return self._write(lambda connection: worklist_subscribing.suspend_worklist(connection, subscriber, at))
+        return self._write_alone(lambda connection: worklist_subscribing.suspend_worklist(connection, subscriber, at))
 
     def subscribers_of(self, uid: str) -> dict[str, Standing]:
         """Return who is subscribed to a workitem."""
@@ -108,7 +128,7 @@ class SqlWorkitems:
             if not after:
                 break
         uids = found[:batch]
-        removed = self._write(
+        removed = self._write_alone(
             lambda connection: sum(workitems.remove(connection, uid, at=at, before=final_before) for uid in uids)
         )
         return PurgedWorkitems(removed)
@@ -116,13 +136,40 @@ class SqlWorkitems:
     def forget_deletions(self, before: int) -> None:
         """Forget removed workitems older than a moment."""
         table = deleted_workitems
-        self._write(lambda connection: connection.execute(delete(table).where(table.c.deleted_at < before)).rowcount)
+        self._write_alone(lambda connection: connection.execute(delete(table).where(table.c.deleted_at < before)).rowcount)
 
     def _write(self, unit: Callable[[Connection], _T]) -> _T:
-        """Run a unit, again when another one changed the workitem in between."""
+        """Run a unit; with an embedded database, others that wait share the transaction and its sync to disk."""
+        if not self._database.embedded:
+            return self._write_alone(unit)
+        outcome = self._group_commit.submit(unit)
+        if outcome.refusal is not None:
+            raise outcome.refusal
+        return outcome.result
+
+    def _run_group(self, units: Sequence[Callable[[Connection], Any]]) -> list[_Outcome]:
+        """Run units in one transaction; what one refuses undoes nothing of the others."""
+        return self._database.write(lambda connection: [_outcome_of(connection, unit) for unit in units])
+
+    def _write_alone(self, unit: Callable[[Connection], _T]) -> _T:
+        """Run a unit in a transaction of its own, again when another one changed the workitem in between.
+
+        Changes of the directory are always alone: what this process remembers of it is only what is committed.
+        """
         for _ in range(_ATTEMPTS):
             try:
                 return self._database.write(unit)
             except workitems.LostRaceError:
                 continue
         raise Unavailable("The index is busy with other writers.")
+
+
+def _outcome_of(connection: Connection, unit: Callable[[Connection], Any]) -> _Outcome:
+    nested = connection.begin_nested()
+    try:
+        outcome = _Outcome(unit(connection))
+    except FilmjacketError as refusal:
+        nested.rollback()
+        return _Outcome(refusal=refusal)
+    nested.commit()
+    return outcome

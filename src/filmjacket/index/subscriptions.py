@@ -111,13 +111,14 @@ class Directory:
             found = {name: row.covering(created_at) for name, row in self._layered.items()}
         return {name: standing for name, standing in found.items() if standing}
 
-    def satisfied(self, attributes: Attributes) -> dict[str, Standing]:
-        """Return the subscribers whose filters a workitem satisfies."""
+    def satisfied(self, attributes: Attributes, values: set[tuple[int, str]] | None = None) -> dict[str, Standing]:
+        """Return the subscribers whose filters a workitem satisfies; `values` are what it is found by, if known."""
         with self._mutex:
             if not self._filters:
                 return {}
             filed = self._filed
-            pairs = [*values_of(attributes), (_STATE_NUMBER, get_text(attributes, _STATE) or ""), None]
+            found = values_of(attributes) if values is None else values
+            pairs = [*found, (_STATE_NUMBER, get_text(attributes, _STATE) or ""), None]
             candidates = [one for pair in pairs if pair in filed for one in filed[pair].values()]
             # Values are those of one moment; the subscribers of a filter may change while it is matched.
             fitting = [dict(one.subscribers) for one in candidates if matches_all(attributes, one.keys)]

@@ -82,11 +82,11 @@ def create(connection: Connection, directory: Directory, workitem: Workitem, rep
     """Take in a new workitem, and tell whoever is subscribed to new ones; False if its UID is taken."""
     if find(connection, workitem.uid) is not Missing.UNKNOWN:
         return False
-    start = start_of(workitem.attributes)
-    connection.execute(_INSERT, _row_of(workitem) | {"uid": workitem.uid, "created_at": workitem.created_at})
-    insert_rows(connection, workitem_values, _value_rows(workitem.uid, start, values_of(workitem.attributes)))
+    row, values = _row_of(workitem), values_of(workitem.attributes)
+    connection.execute(_INSERT, row | {"uid": workitem.uid, "created_at": workitem.created_at})
+    insert_rows(connection, workitem_values, _value_rows(workitem.uid, str(row["start"]), values))
     audience = _Audience.of(connection, directory, workitem)
-    audience.join(connection, directory, workitem)
+    audience.join(connection, directory, workitem, values)
     _report(connection, workitem, reports, audience)
     _log(connection, workitem, "created")
     return True
@@ -168,9 +168,15 @@ class _Audience:
         standings = directory.covering(workitem.created_at) | rows
         return cls(rows, {name for name, standing in standings.items() if standing}, set())
 
-    def join(self, connection: Connection, directory: Directory, workitem: Workitem) -> None:
+    def join(
+        self,
+        connection: Connection,
+        directory: Directory,
+        workitem: Workitem,
+        values: set[tuple[int, str]] | None = None,
+    ) -> None:
         """Subscribe those whose filter the workitem satisfies now; who ended his subscription to it stays out."""
-        found = directory.satisfied(workitem.attributes)
+        found = directory.satisfied(workitem.attributes, values)
         new = {name: found[name] for name in found if name not in self.subscribed and name not in self.rows}
         add_standings(connection, workitem.uid, new)
         self.joined = set(new)

@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from filmjacket.settings import Settings
 
 LEASE: Final = "jobs executor "
-LEASE_SECONDS: Final = 15.0
+LEASE_SECONDS: Final = 10.0
 TICK_SECONDS: Final = 1.0
-RECOVER_SECONDS: Final = 3.0
+RECOVER_SECONDS: Final = 2.0
 SCHEDULE_SECONDS: Final = 20.0
 STOP_SECONDS: Final = 10.0
 IDLE_SECONDS: Final = 20.0
@@ -71,7 +71,7 @@ class Runner:
         self._step_seconds = step_seconds
         self._runs: dict[str, Run] = {}
         self._changed = threading.Condition()
-        self._at_work = 0
+        self._at_work = self._parked = 0
         self._stopping = False
 
     def advance(self, job_id: str, kind: str, arguments: Arguments, before: dict[str, Any] | None) -> dict[str, Any]:
@@ -83,16 +83,19 @@ class Runner:
             self._finish()
 
     def stop(self, seconds: float) -> None:
-        """Begin nothing more, and wait until what runs has come to the end of a short piece of work."""
+        """Begin nothing more, and wait until what runs has ended its step and the engine has kept where it is."""
         with self._changed:
             self._stopping = True
-            self._changed.wait_for(lambda: self._at_work == 0, seconds)
+            self._changed.wait_for(lambda: not self._at_work and self._parked >= len(self._runs), seconds)
 
     def _begin(self) -> None:
         with self._changed:
             # A job must not fail because its executor ends, and the engine knows no other way to give one back: its
             # thread waits here for the end of the process, and the next executor goes on.
+            self._parked += 1
+            self._changed.notify_all()
             self._changed.wait_for(lambda: not self._stopping)
+            self._parked -= 1
             self._at_work += 1
 
     def _finish(self) -> None:
@@ -121,7 +124,9 @@ class Runner:
 
     def forget(self, job_id: str) -> None:
         """A job works here no more."""
-        self._runs.pop(job_id, None)
+        with self._changed:
+            self._runs.pop(job_id, None)
+            self._changed.notify_all()
 
 
 def _is_passing(error: BaseException) -> bool:

@@ -117,6 +117,12 @@ def _begin_purge(tools: Tools, arguments: Arguments) -> Run:
     return PurgeRun(tools, arguments)
 
 
+def _begin_purge_workitems(tools: Tools, arguments: Arguments) -> Run:
+    from filmjacket.jobs.worklist_runs import WorkitemPurgeRun  # noqa: PLC0415 - as above
+
+    return WorkitemPurgeRun(tools, arguments)
+
+
 def _begin_transcode(tools: Tools, arguments: Arguments) -> Run:
     from filmjacket.jobs.upkeep_runs import TranscodeRun  # noqa: PLC0415 - as above
 
@@ -161,6 +167,12 @@ KINDS: Final[dict[str, JobKind]] = {
     "sweep": JobKind("Remove bytes that no instance refers to.", "files", _parse_sweep, _begin_sweep),
     "reindex": JobKind("Fill in what searches look up.", "data sets", _parse_reindex, _begin_reindex),
     "purge": JobKind("Remove for good what was deleted long enough ago.", "instances", _no_arguments, _begin_purge),
+    "purge-workitems": JobKind(
+        "Remove workitems that are final for `worklist.retention_days` and that nobody has locked.",
+        "workitems",
+        _no_arguments,
+        _begin_purge_workitems,
+    ),
     "transcode": JobKind(
         "Rewrite stored instances into a lossless transfer syntax.", "instances", _parse_transcode, _begin_transcode
     ),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from filmjacket.archive.records import StoredInstance
 from filmjacket.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN, Kind
-from filmjacket.errors import Conflict, DicomError, FilmjacketError, Gone, NotAcceptable, NotFound
+from filmjacket.errors import Conflict, DicomError, Gone, NotAcceptable, NotFound
 from filmjacket.pixels.description import describe_pixels
 from filmjacket.services.studies.ingest import StoreFailure
 from filmjacket.services.studies.pixel_source import PixelSource
@@ -173,15 +173,3 @@ def _stored(candidate: Candidate) -> StoredInstance:
         blob=candidate.blob,
         layout=candidate.layout,
     )
-
-
-def check_target(transfer_syntax: str, accepted: Sequence[str]) -> str:
-    """The transfer syntax itself, if what is stored may be rewritten into it."""
-    if transfer_syntax not in accepted:
-        raise FilmjacketError(
-            f"{transfer_syntax!r} is no lossless transfer syntax that frames can be encoded in.",
-            section="PS3.18 8.7.3",
-            offender="transfer syntax",
-            accepted=tuple(accepted),
-        )
-    return transfer_syntax

@@ -83,10 +83,10 @@ class S3Settings(Group):
         default=ByteSize(32 * MIB), description="Memory of each server process for objects and parts on their way."
     )
     read_ahead_bytes: ByteSize = Field(
-        default=ByteSize(8 * MIB), description="How much is fetched ahead of what one client has taken."
+        default=ByteSize(4 * MIB), description="How much is fetched ahead of what one client has taken."
     )
     read_memory_bytes: ByteSize = Field(
-        default=ByteSize(32 * MIB), description="Memory of each server process for what is fetched ahead."
+        default=ByteSize(12 * MIB), description="Memory of each server process for what is fetched ahead."
     )
     cache_directory: Annotated[Path, AfterValidator(_expand_home)] | None = Field(
         default=None,

@@ -21,6 +21,7 @@ from filmjacket.settings.cron_lines import check_cron
 from filmjacket.settings.group import Group
 from filmjacket.settings.s3 import BlobsUrl, S3Settings
 from filmjacket.settings.watching import LogSettings, MetricsSettings, TracingSettings
+from filmjacket.settings.workers import Workers, worker_count
 from filmjacket.web.search_attributes import parse_search_attribute
 from filmjacket.web.workitem_grammar import parse_ae_title
 from filmjacket.web.zip_names import NameTemplate
@@ -114,9 +115,7 @@ SearchAttributes = Annotated[Texts, AfterValidator(_check_search_attributes)]
 Networks = Annotated[Texts, AfterValidator(_check_networks)]
 Origins = Annotated[Texts, AfterValidator(_check_origins)]
 AeTitles = Annotated[Texts, AfterValidator(_check_ae_titles)]
-Ports = Annotated[
-    tuple[Annotated[int, Field(ge=1, le=65535)], ...], NoDecode, BeforeValidator(_split_commas)
-]
+Ports = Annotated[tuple[Annotated[int, Field(ge=1, le=65535)], ...], NoDecode, BeforeValidator(_split_commas)]
 BasePath = Annotated[str, AfterValidator(_check_base_path)]
 PublicUrl = Annotated[str, AfterValidator(_check_public_url)]
 ZipNames = Annotated[str, AfterValidator(_check_zip_names)]
@@ -461,7 +460,11 @@ class JobSettings(Group):
         default=90, ge=1, le=36_500, description="Days for which jobs that are over are remembered."
     )
     purge_at: CronLine | None = Field(
-        default=None, description="When deleted instances are purged, as cron has it, in UTC: 30 2 * * * for each night."
+        default=None,
+        description="When deleted instances are purged, as cron has it, in UTC: 30 2 * * * for each night.",
+    )
+    purge_workitems_at: CronLine | None = Field(
+        default=None, description="When final workitems are removed whose retention is over."
     )
     sweep_at: CronLine | None = Field(default=None, description="When bytes that nobody refers to are removed.")
     verify_at: CronLine | None = Field(default=None, description="When every stored instance is checked.")
@@ -470,7 +473,13 @@ class JobSettings(Group):
     @property
     def schedule(self) -> dict[str, str]:
         """The cron lines that are set, by kind of job."""
-        lines = {"purge": self.purge_at, "sweep": self.sweep_at, "verify": self.verify_at, "reindex": self.reindex_at}
+        lines = {
+            "purge": self.purge_at,
+            "purge-workitems": self.purge_workitems_at,
+            "sweep": self.sweep_at,
+            "verify": self.verify_at,
+            "reindex": self.reindex_at,
+        }
         return {kind: line for kind, line in lines.items() if line is not None}
 
 
@@ -542,8 +551,10 @@ class Settings(BaseSettings):
         description="Address to listen on; 0.0.0.0 or :: for every network.",
     )
     port: int = Field(default=8104, ge=1, le=65535, description="TCP port to listen on.")
-    workers: int = Field(
-        default=1, ge=1, le=256, description="Worker processes. One is right for the embedded SQLite index."
+    workers: Workers = Field(
+        default=1,
+        description="Worker processes: a number, or auto for one of each processor, at most 4. Each takes memory of "
+        "its own; the index may be SQLite or PostgreSQL.",
     )
     base_path: BasePath = Field(default="/dicom-web", description="Path under which the DICOMweb services are offered.")
     public_url: PublicUrl | None = Field(
@@ -556,6 +567,13 @@ class Settings(BaseSettings):
     )
     cors_origins: Origins = Field(
         default=(), description="Origins whose web pages may use the services; * allows every page."
+    )
+    drain_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=3600,
+        description="How long a server that was told to stop serves on as ever while `/healthz/ready` says 503, so that "
+        "proxies notice.",
     )
     shutdown_seconds: int = Field(
         default=10,
@@ -633,6 +651,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Only what is passed: `load_settings` merges the sources, so a value built in code is just that."""
         return (init_settings,)
+
+    @property
+    def worker_count(self) -> int:
+        """Worker processes on this machine."""
+        return worker_count(self.workers)
 
     @property
     def blob_directory(self) -> Path:

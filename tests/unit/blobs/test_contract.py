@@ -73,6 +73,8 @@ def test_what_was_staged_is_what_is_read(blobs: Blobs, sizes: list[int]):
         blobs.read(reference.key, 0, 1)
     blobs.publish([blob])
     assert list(blobs.keys()) == [reference.key]
+    assert blobs.size(reference.key) == len(content)
+    assert blobs.size(MISSING) is None
     for _ in range(2):
         assert b"".join(blobs.chunks(reference.key)) == content
         assert blobs.read(reference.key, 0, len(content)) == content

@@ -381,3 +381,25 @@ def test_file_urls_name_a_directory(tmp_path: Path):
     blobs = open_blobs(Settings(data=tmp_path / "archive", blobs=f"file://{tmp_path}/some%20where"))
     key = put(blobs, b"content")
     assert (tmp_path / "some where" / key).read_bytes() == b"content"
+
+
+def test_what_is_committed_is_acknowledged_even_if_the_store_fails_right_after(store: FakeS3, tmp_path: Path):
+    """A duplicate leaves bytes that nobody needs; a store that does not delete them now makes no failure of it."""
+    from tests.samples import sample
+
+    from filmjacket.archive.records import StoreResult
+    from filmjacket.opening import open_archive
+
+    archive = open_archive(s3_settings(tmp_path, store, retries=0))
+    results: list[StoreResult] = []
+    for _ in range(2):
+        incoming = archive.ingest.begin()
+        incoming.write(sample("CT_small.dcm"))
+        received = [incoming.finish()]
+        archive.ingest.publish(received)
+        store.manners.fail = lambda method, target: 500 if method == "DELETE" or "?delete" in target else None
+        results += [item.result for item in archive.ingest.commit(received)]
+    assert results[0] is StoreResult.STORED
+    assert len(results) == 2
+    assert len(store.keys()) == 2, "the orphan waits for the sweep"
+    archive.close()

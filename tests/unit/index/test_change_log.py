@@ -20,10 +20,9 @@ from filmjacket.web.refs import ResourceRef
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.unit.index.conftest import Archive
-
     from filmjacket.archive.records import Candidate
     from filmjacket.index import SqlIndex
+    from tests.unit.index.conftest import Archive
 
 REPLACE = DuplicatePolicy.REPLACE
 EVERYTHING = ChangeFilter()
@@ -46,9 +45,7 @@ def told(log: SqlChanges, after: int = 0) -> list[str]:
     entries = log.changes(after, 2**62, 1000, EVERYTHING)
     assert [one.number for one in entries] == list(range(after + 1, after + 1 + len(entries)))
     assert [one.at for one in entries] == sorted(one.at for one in entries)
-    return [
-        " ".join(filter(None, (one.change.level, one.change.action, uid_of(one.change)))) for one in entries
-    ]
+    return [" ".join(filter(None, (one.change.level, one.change.action, uid_of(one.change)))) for one in entries]
 
 
 def uid_of(change: Change) -> str:
@@ -126,7 +123,7 @@ def test_no_reader_sees_a_number_before_smaller_ones(database: Database, log: Sq
     def write(who: int) -> None:
         for number in range(each):
             change = Change("instance", "created", str(who), uid=f"{who}.{number}")
-            database.write(lambda connection, change=change: record_changes(connection, [change], at=number))
+            database.write(lambda connection, change=change: record_changes(connection, [change], at=1))
 
     threads = [threading.Thread(target=write, args=(who,)) for who in range(writers)]
     for thread in threads:
@@ -212,9 +209,7 @@ def test_what_is_purged_matches_nothing(archive: Archive, log: SqlChanges) -> No
 def test_old_entries_go_and_the_loss_shows(database: Database, log: SqlChanges) -> None:
     assert log.extent(Log.CHANGES) == LogExtent(1, 0)
     for uid in ("1", "2", "3"):
-        database.write(
-            lambda connection, uid=uid: record_changes(connection, [Change("study", "created", uid)], at=10)
-        )
+        database.write(lambda connection, uid=uid: record_changes(connection, [Change("study", "created", uid)], at=10))
     moment = log.changes(0, 2**62, 10, EVERYTHING)[-1].at
     assert log.forget(10, 0) == 0
     assert log.forget(moment + 1, 0, batch=1) == 1

@@ -45,8 +45,11 @@ def test_only_the_holder_gives_a_lease_up(leases: SqlLeases):
 
 
 def test_of_many_at_once_one_gets_it(leases: SqlLeases):
+    def acquire(number: int) -> bool:
+        return leases.acquire("x", str(number), 10, 0)
+
     with ThreadPoolExecutor(8) as threads:
-        won = list(threads.map(lambda number: leases.acquire("x", str(number), 10, 0), range(32)))
+        won = list(threads.map(acquire, range(32)))
     assert sum(won) == 1
 
 

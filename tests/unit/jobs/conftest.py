@@ -14,12 +14,14 @@ from tests.samples import series
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from filmjacket.jobs.records import Cursor
     from filmjacket.opening import Archive
+    from filmjacket.services.studies.ingest import Received
     from filmjacket.settings import Settings
 
 
 def store(archive: Archive, files: list[bytes]) -> None:
-    received = []
+    received: list[Received] = []
     for file in files:
         incoming = archive.ingest.begin()
         incoming.write(file)
@@ -37,7 +39,8 @@ class FakeEngine:
     def run(self, kind: str, *, forgetful: bool = False, **given: object) -> Progress:
         arguments = kind_named(kind).parse(given)
         run = kind_named(kind).begin(self.tools, arguments)
-        progress, cursor = Progress(), {}
+        progress = Progress()
+        cursor: Cursor = {}
         for _ in range(1000):
             if forgetful:
                 run.step(cursor)

@@ -6,7 +6,7 @@ from filmjacket.errors import FilmjacketError
 from filmjacket.jobs.kinds import HTJ2K_LOSSLESS, KINDS, LOSSLESS_TARGETS, UNCOMPRESSED, kind_named
 from filmjacket.jobs.records import FINDINGS_KEPT, Progress, Step
 
-REFUSED = {
+REFUSED: dict[str, tuple[str, dict[str, object]]] = {
     "an unknown argument": ("purge", {"force": True}),
     "threads that are none": ("verify", {"threads": 0}),
     "a number that is none": ("sweep", {"grace_hours": "24"}),

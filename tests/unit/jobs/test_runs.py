@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from filmjacket.archive.records import StoredInstance
+    from filmjacket.jobs.records import Arguments
     from tests.unit.jobs.conftest import FakeEngine
 
 FORGETFUL = pytest.mark.parametrize("forgetful", [False, True])
@@ -108,7 +109,11 @@ def test_what_cannot_be_transcoded_is_left_alone(engine: FakeEngine):
 def test_an_image_that_does_not_come_back_keeps_its_bytes(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch):
     before = contents(engine)
     recoder = engine.tools.recoder
-    monkeypatch.setattr(type(recoder), "_is_same_frame", lambda *_: False)
+
+    def differs(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(type(recoder), "_is_same_frame", differs)
     done = engine.run("transcode")
     assert done.counts == {"did not come back": 3, "bytes saved": 0}
     assert len(done.findings) == 3
@@ -148,7 +153,7 @@ def test_an_archive_begins_anew_when_the_study_has_grown(
 ):
     monkeypatch.setattr(export_runs, "EXPORTED_AT_ONCE", 1)
     study = stored(engine)[0].study_uid
-    arguments = {"study": study, "series": "", "to": str(tmp_path / "out.zip")}
+    arguments: Arguments = {"study": study, "series": "", "to": str(tmp_path / "out.zip")}
     first = export_runs.ZipExportRun(engine.tools, arguments)
     cursor = first.step(first.step({}).cursor or {}).cursor or {}
     store(engine.tools.archive, series(1, StudyInstanceUID=study))

@@ -21,8 +21,8 @@ def text_column(name: str) -> Column[str]:
 
 
 def integer_column(name: str) -> Column[int]:
-    """Return a column of 64-bit integers."""
-    return Column(name, BigInteger, nullable=False)
+    """Return a column of 64-bit integers; as a key too it is given, never counted by the database."""
+    return Column(name, BigInteger, nullable=False, autoincrement=False)
 
 
 def bytes_column(name: str) -> Column[bytes]:

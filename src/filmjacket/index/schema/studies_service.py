@@ -241,3 +241,5 @@ plain_index(
     "ix_search_values_study_uid", search_values.c.study_uid, search_values.c.series_uid, search_values.c.sop_uid
 )
 plain_index("ix_name_words_sound", name_words.c.sound, name_words.c.name)
+# Which words a name has, for PostgreSQL: SQLite makes a table of the names that have a word.
+plain_index("ix_name_words_name", name_words.c.name, name_words.c.word, name_words.c.sound)

@@ -23,6 +23,8 @@ EXTENSION: Final = "extension of PS3.18: webhooks"
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 # Addresses in these reach IPv4 ones through a translator: the address inside is what counts (RFC 6052, 3056).
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+# Some versions of Python call parts of it global (RFC 6890).
+_PROTOCOL_ASSIGNMENTS: Final = ipaddress.ip_network("192.0.0.0/24")
 
 
 class TargetRefused(FilmjacketError):
@@ -58,7 +60,8 @@ class TargetRules:
         seen = _embedded(parsed)
         if seen != parsed and any(seen in network for network in listed):
             return True
-        return all(one.is_global and not one.is_multicast and not one.is_reserved for one in {parsed, seen})
+        mapped = isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None
+        return all(_is_public(one) for one in ({seen} if mapped else {parsed, seen}))
 
 
 def parse_target(url: str, rules: TargetRules) -> Target:
@@ -103,6 +106,11 @@ def checked_address(
             accepted=("a public address", "an address in one of webhooks.allowed_networks"),
         )
     return addresses[0]
+
+
+def _is_public(address: _Address) -> bool:
+    special = isinstance(address, ipaddress.IPv4Address) and address in _PROTOCOL_ASSIGNMENTS
+    return address.is_global and not (address.is_multicast or address.is_reserved or special)
 
 
 def _embedded(address: _Address) -> _Address:

@@ -23,6 +23,7 @@ UTF_8: Final[Element] = {"vr": "CS", "Value": ["ISO_IR 192"]}
 _FOREIGN: Final = frozenset({"0000", "0002", "7FE0"})
 _LENGTHS: Final = {"AE": 16, "AS": 4, "CS": 16, "LO": 64, "SH": 16}
 """Most characters of a value (PS3.5 Table 6.2-1)."""
+_SEVERAL_LINES: Final = frozenset({"LT", "ST", "UT"})
 _LONGEST_GROUP: Final = 64
 """Most characters of one component group of a person name (PS3.5 6.2)."""
 _FORMS: Final[dict[str, Callable[[str], object]]] = {
@@ -114,7 +115,7 @@ def _checked(path: tuple[str, ...], vr: str, value: object, section: str) -> obj
         raise fault(section, path, f"a value of VR {vr} has at most {_LENGTHS[vr]} characters")
     if text and vr in _FORMS and _FORMS[vr](text) is None:
         raise fault(section, path, f"the value is none of VR {vr} (PS3.5 6.2)")
-    if any(letter < " " and letter not in "\t\n\f\r" for letter in text):
+    if any(letter < " " and not (vr in _SEVERAL_LINES and letter in "\t\n\f\r") for letter in text):
         raise fault(section, path, "control characters are not allowed (PS3.5 6.1.3)")
     return text or None
 

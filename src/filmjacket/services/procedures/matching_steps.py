@@ -3,8 +3,8 @@
 An instance says so in its Request Attributes Sequence. The step is found by Scheduled Procedure Step ID together with
 the Study Instance UID or, for a modality that made up its own, with the Accession Number.
 
-This is called for every store, so that it must cost nothing: of each step only the first instances are looked at, and
-nothing is written unless a step is waiting. A store never fails because of it.
+This is called for every store, so that it must cost nothing: a step is looked up once in a while, however many
+instances come for it, and nothing is written unless it is waiting. A store never fails because of it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 log = structlog.stdlib.get_logger("filmjacket.procedures")
 
 REMEMBERED: Final = 4096
-"""Steps that need not be looked at again; a studio full of modalities does a few hundred a day."""
+"""Steps that are not looked up again so soon; a department does a few hundred a day."""
+AGAIN_AFTER: Final = 60 * 1_000_000
+"""Microseconds until they are: what came before its step was scheduled is followed by more."""
 
 
 class ArrivedInstances:
@@ -39,7 +41,7 @@ class ArrivedInstances:
     def __init__(self, steps: ScheduledSteps, clock: Callable[[], int]) -> None:
         self._steps = steps
         self._clock = clock
-        self._seen: OrderedDict[StoredRequest, None] = OrderedDict()
+        self._seen: OrderedDict[StoredRequest, int] = OrderedDict()
         self._lock = Lock()
 
     def __call__(self, stored: Iterable[Attributes]) -> None:
@@ -64,9 +66,12 @@ class ArrivedInstances:
             log.info("steps_started", steps=marked)
 
     def _unseen(self, requests: Iterable[StoredRequest]) -> list[StoredRequest]:
+        at = self._clock()
         with self._lock:
-            new = [request for request in dict.fromkeys(requests) if request not in self._seen]
-            self._seen.update(dict.fromkeys(new))
+            new = [request for request in dict.fromkeys(requests) if self._seen.get(request, 0) <= at]
+            for request in new:
+                self._seen[request] = at + AGAIN_AFTER
+                self._seen.move_to_end(request)
             while len(self._seen) > REMEMBERED:
                 self._seen.popitem(last=False)
         return new

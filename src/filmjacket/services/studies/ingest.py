@@ -7,6 +7,7 @@ at most an orphan blob, which `maintenance.sweep` finds.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from filmjacket.dicom.attributes import get_text, get_values
 from filmjacket.dicom.header import HeaderReader
 from filmjacket.dicom.sop_classes import MEDIA_STORAGE_DIRECTORY, non_patient_category
 from filmjacket.dicom.uids import is_tolerable_uid
-from filmjacket.errors import DicomError, FilmjacketError, TooLarge
+from filmjacket.errors import DicomError, FilmjacketError, TooLarge, Unavailable
 from filmjacket.web import status
 
 if TYPE_CHECKING:
@@ -272,7 +273,9 @@ class Ingest:
             at=at,
             retained_since=self._rules.retained_since(at),
         )
-        self._blobs.remove([outcome.unneeded.key for outcome in outcomes if outcome.unneeded is not None])
+        unneeded = [outcome.unneeded.key for outcome in outcomes if outcome.unneeded is not None]
+        with suppress(Unavailable):  # all is committed; what stays is an orphan, which the sweep removes
+            self._blobs.remove(unneeded)
         if self._on_stored is not None:
             self._on_stored(item.candidate.attributes for item in received)
         return [

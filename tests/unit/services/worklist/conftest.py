@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import orjson
 import pytest
-from sqlalchemy import text
+from tests.workitems import events_of
 
 from filmjacket.archive.worklist_records import WorklistRules
 from filmjacket.index import open_database
@@ -18,6 +17,8 @@ from filmjacket.services.worklist.desk import Desk
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.engines.backends import Backend
 
     from filmjacket.index.engine import Database
 
@@ -43,16 +44,9 @@ class Office:
     database: Database
     clock: Clock
 
-    def events(self) -> list[tuple[int, str, dict[str, object], tuple[str, ...]]]:
+    def events(self) -> list[tuple[int, str, dict[str, Any], tuple[str, ...]]]:
         """Every event so far: type, workitem, attributes, subscribers."""
-        with self.database.reading() as connection:
-            rows = connection.execute(
-                text("SELECT event_type, workitem_uid, data_set, subscribers FROM worklist_events ORDER BY number")
-            )
-            return [
-                (row.event_type, row.workitem_uid, orjson.loads(row.data_set), tuple(orjson.loads(row.subscribers)))
-                for row in rows
-            ]
+        return events_of(self.database)
 
 
 @pytest.fixture(scope="session")
@@ -64,10 +58,21 @@ def blank_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def office(tmp_path: Path, blank_index: Path) -> Iterator[Office]:
+def index_url(tmp_path: Path, blank_index: Path, backend: Backend) -> Iterator[str]:
+    """The URL of a database without workitems."""
+    if backend.embedded:
+        shutil.copy(blank_index, tmp_path / "index.db")
+        yield f"sqlite:///{tmp_path / 'index.db'}"
+        return
+    settings = backend.fresh_settings()
+    yield settings["database"]
+    backend.discard(settings)
+
+
+@pytest.fixture
+def office(index_url: str) -> Iterator[Office]:
     """An office without workitems."""
-    shutil.copy(blank_index, tmp_path / "index.db")
-    database = open_database(f"sqlite:///{tmp_path / 'index.db'}")
+    database = open_database(index_url)
     clock = Clock()
     yield Office(Desk(SqlWorkitems(database), WorklistRules(), clock), database, clock)
     database.close()

@@ -19,8 +19,7 @@ from filmjacket.services.worklist.statuses import Dimse, Refused
 from filmjacket.services.worklist.update import update
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from tests.unit.services.worklist.conftest import Office
 
@@ -32,10 +31,11 @@ def request(state: State, lock: str) -> dict[str, object]:
 
 
 @pytest.fixture
-def desks(office: Office, tmp_path: Path) -> tuple[Desk, Desk]:
+def desks(office: Office, index_url: str) -> Iterator[tuple[Desk, Desk]]:
     """Two workers: each has its own connections to the one database."""
-    other = open_database(f"sqlite:///{tmp_path / 'index.db'}")
-    return office.desk, Desk(SqlWorkitems(other), office.desk.rules, office.clock)
+    other = open_database(index_url)
+    yield office.desk, Desk(SqlWorkitems(other), office.desk.rules, office.clock)
+    other.close()
 
 
 def race(work: Callable[[int], str]) -> list[str]:

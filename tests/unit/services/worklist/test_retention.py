@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import text
-from tests.workitems import element, workitem
+from tests.workitems import changes_of, element, workitem
 
 from filmjacket.archive.deletions import DAY
 from filmjacket.archive.worklist_records import Missing, Standing, State, Workitem, WorklistSubscription
@@ -45,8 +45,7 @@ def test_what_is_final_for_long_is_removed(office: Office) -> None:
     with office.database.reading() as connection:
         for table in ("workitem_values", "workitem_subscriptions"):
             assert connection.execute(text(f"SELECT count(*) FROM {table} WHERE uid = '1.1'")).scalar_one() == 0
-        logged = connection.execute(text("SELECT uid FROM changes WHERE level = 'workitem' AND action = 'deleted'"))
-        assert list(logged.scalars()) == ["1.1"]
+    assert [uid for action, uid in changes_of(office.database) if action == "deleted"] == ["1.1"]
 
 
 def test_item_7_and_mistake_12_a_locked_one_survives_until_it_is_unsubscribed(office: Office) -> None:

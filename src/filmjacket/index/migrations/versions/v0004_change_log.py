@@ -49,7 +49,7 @@ def _text(name: str) -> sa.Column[str]:
 
 
 def _number(name: str) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger(), nullable=False)
+    return sa.Column(name, sa.BigInteger(), nullable=False, autoincrement=False)
 
 
 def _bytes(name: str) -> sa.Column[bytes]:

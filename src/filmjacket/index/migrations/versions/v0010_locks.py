@@ -1,4 +1,4 @@
-"""Locks of studies, and how old a worker may be."""
+"""Locks of studies, how old a worker may be, the words of a name."""
 
 from __future__ import annotations
 
@@ -29,9 +29,11 @@ def upgrade() -> None:
     )
     # Workers of older versions lock nothing.
     op.bulk_insert(compatibility, [{"oldest_revision": revision}])
+    op.create_index("ix_name_words_name", "name_words", ["name", "word", "sound"])
 
 
 def downgrade() -> None:
     """Undo the change."""
+    op.drop_index("ix_name_words_name", "name_words")
     op.drop_table("schema_compatibility")
     op.drop_table("study_locks")
