@@ -9,8 +9,12 @@ STAMP := $(VENV)/.installed
 NEWEST := $(shell for v in 3.14 3.13 3.12; do for p in python$$v $(HOME)/.pyenv/versions/$$v.*/bin/python; do \
 	"$$p" -c 'import ensurepip' >/dev/null 2>&1 && { echo "$$p"; exit; }; done; done)
 FUZZ_SECONDS ?= 60
+# Rendering and transcoding come after the bytes were read; they are the same on every backend.
+SERVICE_TESTS := $(wildcard tests/conformance/test_s10_[56]*.py tests/conformance/test_s1[1-5]_*.py \
+	tests/conformance/test_s08_4_c*.py tests/conformance/test_s08_10*.py tests/conformance/test_extension_*.py \
+	$(patsubst %,tests/conformance/test_s10_4_%.py,bulkdata frames metadata pixeldata retrieve_instances zip))
 
-.PHONY: help demo test check lint unit conformance newest fuzz bench docs gallery format clean
+.PHONY: help demo test check lint unit conformance scaleout servers newest fuzz bench docs gallery format clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -42,20 +46,26 @@ lint: $(STAMP) ## format, lint, types, import contracts
 unit: $(STAMP) ## unit tests and what the docs promise
 	$(BIN)/pytest -q -n auto -m "not slow" tests/unit tests/docs
 
-test: check conformance newest fuzz ## everything that CI runs
+test: check conformance scaleout servers newest fuzz ## everything that CI runs
 
-conformance: $(STAMP) ## tests by section of the standard, differential, interop, guarantees
+conformance: $(STAMP) ## tests by section of the standard, property, differential
 	$(BIN)/pytest -q -n auto -m slow tests/unit
 	$(BIN)/pytest -q -n auto tests/property tests/conformance tests/differential
-	$(BIN)/pytest -q tests/interop tests/guarantees
 
-newest: $(STAMP) ## unit and conformance tests on the newest Python that is installed
+# One case of each test: every case takes half an hour (--every-case).
+scaleout: $(STAMP) ## the tests of the services again, on PostgreSQL and S3
+	$(BIN)/pytest -q -n auto --backend scaleout $(SERVICE_TESTS)
+
+servers: $(STAMP) ## real servers: third-party clients, guarantees, faults of the engines
+	$(BIN)/pytest -q -n auto --dist loadfile tests/interop tests/guarantees tests/engines
+
+newest: $(STAMP) ## unit and property tests on the newest Python that is installed
 ifeq ($(NEWEST),)
 	@echo "newest: only $(PYTHON) is installed, nothing more to test"
 else
 	@test -x $(VENV)-newest/bin/python || $(NEWEST) -m venv $(VENV)-newest
 	$(VENV)-newest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
-	$(VENV)-newest/bin/python -m pytest -q -n auto tests/unit tests/conformance
+	$(VENV)-newest/bin/python -m pytest -q -n auto tests/unit tests/property
 endif
 
 fuzz: $(STAMP) ## malformed input against the parsers for FUZZ_SECONDS in all

@@ -107,14 +107,11 @@ class Registry:
     def child(self, kind: type[Child], name: str, labels: dict[str, str]) -> Child:
         """The metric of a name with its label values, which are those that the table names."""
         family = BY_NAME[name]
-        # The usual case costs two look-ups: label values in the order of the table.
+        if len(labels) != len(family.labels):
+            raise KeyError(f"{name} has the labels {family.labels}")
+        # Label values in the order of the table.
         key = (name, *[labels[label] for label in family.labels])
-        found = self._children.get(key)
-        if found is None:
-            if len(labels) != len(family.labels):
-                raise KeyError(f"{name} has the labels {family.labels}")
-            found = self._make(kind, family, key)
-        return found
+        return self._children.get(key) or self._make(kind, family, key)
 
     def share(self, home: Callable[[Child], None]) -> None:
         """Let `home` give every metric its place, those that are still to come as well."""

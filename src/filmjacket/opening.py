@@ -82,9 +82,7 @@ def open_archive(settings: Settings) -> Archive:
         SqlChanges(database),
         SqlWebhooks(database),
         SqlLeases(database),
-        ScheduledWorkitems(database, step_of_workitem)
-        if settings.procedures.from_workitems
-        else SqlWorkitems(database),
+        worklist,
         scheduled_steps,
         SqlPerformedSteps(database),
         SqlCommitments(database),

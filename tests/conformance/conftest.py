@@ -21,6 +21,18 @@ if TYPE_CHECKING:
     from tests.engines.backends import Backend
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On real servers, which take their time, one case of each test unless `--every-case` asks for all."""
+    if config.getoption("--backend") == "embedded" or config.getoption("--every-case"):
+        return
+    kept: dict[tuple[str, str], pytest.Item] = {}
+    for item in items:
+        kept.setdefault((str(item.path), getattr(item, "originalname", item.name)), item)
+    chosen = set(map(id, kept.values()))
+    config.hook.pytest_deselected(items=[item for item in items if id(item) not in chosen])
+    items[:] = kept.values()
+
+
 @pytest.fixture(scope="session")
 def searchable(tmp_path_factory: pytest.TempPathFactory, backend: Backend) -> Iterator[Searchable]:
     """The archive of the search tests, filled once."""

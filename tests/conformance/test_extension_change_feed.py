@@ -138,7 +138,7 @@ def test_a_time_window_has_its_start_and_not_its_end(client: TestClient) -> None
 
 
 REFUSED = [
-    ("levle=study", 400, "levle"),
+    ("level=patient", 400, "level"),
     ("since=-1", 400, "since"),
     ("PatientID=A&level=workitem", 400, "level"),
     ("Modality=CT&level=study&SOPInstanceUID=1", 400, "SOPInstanceUID"),
@@ -260,7 +260,7 @@ def test_a_socket_says_how_far_it_is(make_client: Callable[..., TestClient]) -> 
         assert socket.receive_json() == {"heartbeat": True, "through": 3}
 
 
-@pytest.mark.parametrize(("query", "status"), [("levle=study", 400), ("since=99", 409), ("from=2026-01-01", 400)])
+@pytest.mark.parametrize(("query", "status"), [("level=patient", 400), ("since=99", 409), ("from=2026-01-01", 400)])
 def test_a_socket_is_refused_before_it_opens(client: TestClient, query: str, status: int) -> None:
     with pytest.raises(WebSocketDisconnect) as refusal, client.websocket_connect(f"{SOCKET}?{query}"):
         pass

@@ -19,13 +19,15 @@ BASE = "/dicom-web"
 URL = f"http://testserver:8104{BASE}"
 WADL = "application/vnd.sun.wadl+xml"
 NS = "{http://wadl.dev.java.net/2009/02}"
-UIDS = {"study": "1.2.3", "series": "1.2.4", "instance": "1.2.5", "frames": "1", "path": "7FE00010"}
+UIDS = {name: row.example for name, row in PATH_VARIABLES.items()}
 WADL_NAMES = {
     "study": "StudyInstance",
     "series": "SeriesInstance",
     "instance": "SOPInstance",
     "frames": "framelist",
     "path": "BulkDataReference",
+    "performed": "ModalityPerformedProcedureStep",
+    "step": "ScheduledProcedureStepID",
 }
 TEMPLATES = sorted({row.template for row in TABLE})
 

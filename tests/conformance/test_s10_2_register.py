@@ -115,6 +115,10 @@ READERS_OF_QUERIES = {
     ("http/capabilities.py", ""),  # hands over to the URI service
     ("http/thumbnails.py", "parse_thumbnail_query"),
     ("http/uri.py", "parse_uri_request"),
+    ("http/change_feed.py", "parse_change_query"),
+    ("http/change_feed.py", "_next_query"),  # writes it into Link
+    ("http/event_stream.py", "parse_change_query"),
+    ("http/websocket.py", ""),  # as the two above
     ("http/worklist.py", "workitem_of"),
     ("http/worklist.py", "transaction_of"),
     ("http/worklist.py", "requester_of"),
@@ -285,6 +289,8 @@ class Stored:
         uids = self.uids[kind_of(resource, syntax)]
         if resource.name == "wado-uri":
             return BASE + WADO.format(**uids)
+        if resource.name == "change-stream":  # one with an end
+            return f"{BASE}{resource.template}?since=0&wait=0"
         return BASE + resource.template.format(**uids)
 
 
@@ -440,7 +446,10 @@ def test_head_wherever_get(stored: Stored, name: str) -> None:
 
 # Those of requests with a payload are asked for with one, in the tests of their sections.
 PARAMETERS = [
-    (name, row) for name in NAMES for row in OPERATIONS[name][1].parameters if OPERATIONS[name][1].method not in {"POST", "PUT"}
+    (name, row)
+    for name in NAMES
+    for row in OPERATIONS[name][1].parameters
+    if OPERATIONS[name][1].method not in {"POST", "PUT"}
 ]
 
 
@@ -633,6 +642,23 @@ def described(stored: Stored, method: str, path: str) -> Iterator[int]:
     yield ask(method, f"{path}?accept=*/*").status_code
     yield ask(method, path, headers={"Accept": "image/png"}).status_code
     yield ask(method, f"{path}?x={'a' * 5000}").status_code
+
+
+def provoke_read_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    with fresh(tmp_path, notifications={"listeners": 1}) as stored:
+        get = stored.client.get
+        for path in (f"{BASE}/changes", f"{BASE}/changes/stream"):
+            yield get(f"{path}?since=0&wait=0").status_code
+            yield get(f"{path}?since=x").status_code
+            yield get(f"{path}?since=99").status_code
+            yield get(path, headers={"Accept": "image/png"}).status_code
+            yield get(f"{path}?x={'a' * 5000}").status_code
+        context = stored.client.app_state["context"]
+        context.notifications.admit("somebody else")
+        yield get(f"{BASE}/changes?since=latest&wait=1").status_code
+        yield get(f"{BASE}/changes/stream").status_code
+        context.changes.forget(2**62, 0)
+        yield get(f"{BASE}/changes?since=0").status_code
 
 
 def provoke_retrieve_non_patient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
@@ -845,6 +871,7 @@ PROVOCATIONS = worklist_provocations.PROVOCATIONS | {
     ("Delete", "2026"): provoke_delete,
     ("Retrieve Capabilities", "2026"): provoke_capabilities,
     ("Describe", "2026"): provoke_describe,
+    ("Read Changes", "2026"): provoke_read_changes,
 }
 TRANSACTIONS = {transaction.name: transaction for transaction, _ in OPERATIONS.values()}
 UNPROVOKED = {("Delete", 503)}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.conformance.search_archive import made
-from tests.conformance.wire import blobs_of, chunked, send, stored_uids
+from tests.conformance.wire import chunked, kept_blobs, send, stored_uids
 from tests.samples import instance_path, multipart, sample, series, uids, variant
 
 if TYPE_CHECKING:
@@ -156,8 +156,7 @@ class TestRequestForms:
     ) -> None:
         client = make_client(data=tmp_path / "kept")
         assert store(client, sample(name)).status == 200
-        (blob,) = blobs_of(tmp_path / "kept")
-        assert blob.read_bytes() == sample(name)
+        assert kept_blobs(client) == [sample(name)]
 
 
 class TestTable10_5_3_1StatusCodes:  # noqa: N801 - named after the table
@@ -361,7 +360,7 @@ class TestDuplicates:
             answer = store(client, file)
             assert answer.status == 200
             assert FAILED not in answer.json()
-        assert len(blobs_of(tmp_path / "a")) == 1
+        assert len(kept_blobs(client)) == 1
 
     @pytest.mark.parametrize("policy", ["keep", "replace", "reject"])
     def test_identical_bytes_within_one_request(self, make_client, tmp_path: Path, policy: str) -> None:
@@ -370,7 +369,7 @@ class TestDuplicates:
         answer = store(client, file, file, file)
         assert answer.status == 200
         assert len(answer.json()[REFERENCED]["Value"]) == 3
-        assert len(blobs_of(tmp_path / "a")) == 1
+        assert len(kept_blobs(client)) == 1
 
     @pytest.mark.parametrize(
         ("policy", "status", "winner"), [("keep", 202, "first"), ("replace", 200, "second"), ("reject", 409, "first")]
@@ -390,7 +389,7 @@ class TestDuplicates:
             answer = store(client, second)
             assert answer.status == status
         assert stored_bytes(client, first) == (first if winner == "first" else second)
-        assert len(blobs_of(tmp_path / "a")) == 1
+        assert len(kept_blobs(client)) == 1
         (row,) = send(client, "/instances").json()
         assert (row["00100020"]["Value"] == ["SECOND"]) is (winner == "second")
         if policy == "reject":
@@ -417,7 +416,7 @@ class TestDuplicates:
         assert send(client, instance_path(moved if stays else one)).status == 404
         counts = {row["0020000D"]["Value"][0]: row["00201208"]["Value"][0] for row in send(client, "/studies").json()}
         assert counts == ({uids(one)[0]: 2} if stays else {uids(one)[0]: 1, "1.2.3": 1})
-        assert len(blobs_of(tmp_path / "a")) == 2
+        assert len(kept_blobs(client)) == 2
         for item in answer.json().get(REFERENCED, {}).get("Value", []):
             url = item["00081190"]["Value"][0].partition("/dicom-web")[2]
             assert send(client, url).status == 200, "a Retrieve URL must work"

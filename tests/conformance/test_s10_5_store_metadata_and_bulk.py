@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from tests.codestreams import colour, encoded, grey
 from tests.conformance.shelf import ORIGIN, Shelf, open_shelf
-from tests.conformance.wire import Answer, blobs_of, send, stored_uids
+from tests.conformance.wire import Answer, blobs_of, kept_blobs, send, stored_uids
 from tests.payloads import (
     EXPLICIT,
     NATIVE,
@@ -365,7 +365,7 @@ class TestFramesAndParts:
         data_set = image(vr="OW", **native(array))
         assert store(client, data_set, Bulk(array.tobytes())).status == 200
         assert pixels_of(stored(client, data_set)) == array.tobytes()
-        assert len(blobs_of(tmp_path / "a")) == 1
+        assert len(kept_blobs(client)) == 1
 
 
 def native(array: Any, frames: int = 1) -> dict[str, Any]:
@@ -566,6 +566,7 @@ def refused(answer: Answer, archive: tuple[TestClient, Path], status: int) -> An
     assert answer.status == status, (answer.status, answer.body[:400])
     assert stored_uids(archive[0]) == set()
     assert blobs_of(archive[1]) == []
+    assert kept_blobs(archive[0]) == []
     assert b"Traceback" not in answer.body
     return answer
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from starlette.testclient import TestClient
 from tests.workitems import BASE, FILTERED, WORKLIST, Requester, element, workitem
 
 from filmjacket.archive.worklist_records import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from starlette.testclient import TestClient
 
 SUBSCRIBED, LOCKED = Standing.SUBSCRIBED, Standing.LOCKED
 
@@ -38,7 +39,9 @@ def suspend(requester: Requester, uid: str, name: str) -> int:
     return requester.post(f"/workitems/{uid}/subscribers/{name}/suspend").status_code
 
 
-@pytest.mark.parametrize(("query", "granted"), [("", SUBSCRIBED), ("?deletionlock=true", LOCKED), ("?deletionlock=false", SUBSCRIBED)])
+@pytest.mark.parametrize(
+    ("query", "granted"), [("", SUBSCRIBED), ("?deletionlock=true", LOCKED), ("?deletionlock=false", SUBSCRIBED)]
+)
 def test_subscribing_to_a_workitem(requester: Requester, query: str, granted: Standing) -> None:
     uid = requester.create()
     response = requester.subscribe(uid, "RIS%201", query)

@@ -104,9 +104,7 @@ def test_item_12_and_mistake_13_every_shape_of_payload(requester: Requester, kin
         (b"{}", JSON | {"Content-Encoding": "gzip"}, 400),
     ],
 )
-def test_item_12_what_cannot_be_read(
-    requester: Requester, body: bytes, headers: dict[str, str], status: int
-) -> None:
+def test_item_12_what_cannot_be_read(requester: Requester, body: bytes, headers: dict[str, str], status: int) -> None:
     response = requester.client.post(f"{BASE}/workitems?workitem=1.2.3", content=body, headers=headers)
     assert response.status_code == status, response.text
     assert requester.get("/workitems/1.2.3").status_code == 404

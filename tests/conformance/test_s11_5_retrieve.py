@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
-from starlette.testclient import TestClient
 from tests.workitems import FILTERED, WORKLIST, Requester
 
 from filmjacket.dicom.xml_model import decode_native
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
 
 
 @pytest.fixture

@@ -59,9 +59,7 @@ def test_item_5_the_lock_decides(
     response = requester.post(f"/workitems/{uid}{query}", LABEL)
     assert response.status_code == (409 if edition == "2024" and status == 400 else status)
     assert text in response.headers.get("warning", "")
-    assert requester.read(uid)["00741204"]["Value"] == [
-        "another label" if status == 200 else "Segment the liver"
-    ]
+    assert requester.read(uid)["00741204"]["Value"] == ["another label" if status == 200 else "Segment the liver"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from starlette.testclient import TestClient
 from tests.workitems import BASE, JSON, Requester, element, performed
 
 from filmjacket.archive.worklist_records import State
@@ -14,6 +13,8 @@ from filmjacket.services.worklist.statuses import Dimse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from starlette.testclient import TestClient
 
 INCONSISTENT = "The submitted request is inconsistent with the state of the UPS Instance."
 ANSWERS = {

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
-from starlette.testclient import TestClient
 from tests.workitems import BASE, Requester, code, element, performed
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
 
 REASON = {
     "00741238": element("LT", "Patient left"),

@@ -93,6 +93,12 @@ def blobs_of(data: Path) -> list[Path]:
     return [path for path in (data / "blobs").rglob("*") if path.is_file()]
 
 
+def kept_blobs(client: TestClient) -> list[bytes]:
+    """The bytes of every blob in the store of an archive, wherever that is."""
+    blobs = client.app_state["context"].blobs
+    return [b"".join(blobs.chunks(key)) for key in blobs.keys()]  # noqa: SIM118 - a port, no dict
+
+
 def stored_uids(client: TestClient) -> set[str]:
     """SOP Instance UIDs of everything in the archive."""
     answer = send(client, "/instances")

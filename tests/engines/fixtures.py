@@ -34,6 +34,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="embedded",
         help="what archives of tests are kept in: SQLite and files, or PostgreSQL and S3",
     )
+    parser.addoption(
+        "--every-case", action="store_true", help="On real servers, run every case of each conformance test, not one."
+    )
 
 
 # Filled by a migration, changed by nobody.

@@ -329,12 +329,12 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(engines: Path) -
     with running(Engine(POSTGRES, engines / "killed", {"fsync": "on"})) as engine:
         options = DatabaseOptions(reconnect_seconds=15)
         index = open_index(open_database(engine.urls["POSTGRES_URL"], options))
-        ends = time.monotonic() + 5
+        ends = time.monotonic() + 3.5
         reads: list[bool] = []
 
         def disturb() -> None:
             for _ in range(2):
-                time.sleep(1.2)
+                time.sleep(0.8)
                 engine.kill()
                 time.sleep(0.3)
                 engine.start()
@@ -374,10 +374,10 @@ def test_a_standby_takes_over(engines: Path) -> None:
             hosts = f"127.0.0.1:{port},127.0.0.1:{standby.place.ports['sql']}"
             database = open_database(f"postgresql://postgres@{hosts}/postgres", DatabaseOptions(reconnect_seconds=15))
             index = open_index(database)
-            ends = time.monotonic() + 4
+            ends = time.monotonic() + 3
 
             def disturb() -> None:
-                time.sleep(1.5)
+                time.sleep(1)
                 primary.kill()
                 with psycopg.connect(standby.urls["POSTGRES_URL"], autocommit=True) as connection:
                     connection.execute("ALTER SYSTEM SET synchronous_standby_names = ''")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -107,15 +108,15 @@ def number_of(data_set: dict[str, Any]) -> str:
 
 def order_of(data_set: dict[str, Any]) -> tuple[str, ...]:
     (item,) = get_items(data_set, "00400100")
-    texts = (
-        get_text(item, "00400002"),
-        get_text(item, "00400003"),
-        get_text(data_set, "0020000D"),
-        number_of(data_set),
-    )
-    date, time, *key = (text or "" for text in texts)
+    date, time = get_text(item, "00400002") or "", get_text(item, "00400003") or ""
+    key = get_text(data_set, "0020000D") or "", number_of(data_set)
     whole, _, fraction = time.partition(".")
     return (date, whole.ljust(6, "0") + fraction.ljust(6, "0"), *key)
+
+
+@cache
+def everything() -> list[dict[str, Any]]:
+    return [one.attributes for data_set in population() for one in steps_of(data_set)]
 
 
 @given(KEYS, FLAGS, st.integers(0, 40), st.integers(0, 5), st.sampled_from([3, 10_000]))
@@ -129,8 +130,7 @@ def test_the_search_is_what_matching_says(
         query = parse_entity_search(raw, IN_STEP)
     except BadRequest:
         return
-    everything = [one.attributes for data_set in population() for one in steps_of(data_set)]
-    wanted = sorted((one for one in everything if matches_all(one, query.keys)), key=order_of)
+    wanted = sorted((one for one in everything() if matches_all(one, query.keys)), key=order_of)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(searching, "_MANY", many)
         page = steps.search(query, 1000, hidden=frozenset())

@@ -106,6 +106,11 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "s3.encryption": ("sse-kms", Encryption.SSE_KMS),
     "s3.encryption_key": ("key", SecretStr("key")),
     "rendered_bytes": ("1MiB", 1 << 20),
+    "procedures.hide_started": ("true", True),
+    "procedures.mark_stored": ("false", False),
+    "procedures.from_workitems": ("true", True),
+    "procedures.strict": ("true", True),
+    "procedures.import_steps": ("100", 100),
 }
 
 

@@ -98,6 +98,17 @@ def start_purge(
     _start(settings_from(config, data=data), "purge", {}, wait=wait, as_json=as_json)
 
 
+@start.command("purge-workitems")
+def start_purge_workitems(
+    data: DataOption = None, wait: WaitOption = False, as_json: JsonOption = False, config: ConfigOption = None
+) -> None:
+    """Remove completed and canceled workitems whose retention is over and that nobody has locked.
+
+    Example: `filmjacket jobs start purge-workitems --data ./archive`
+    """
+    _start(settings_from(config, data=data), "purge-workitems", {}, wait=wait, as_json=as_json)
+
+
 @start.command("transcode")
 def start_transcode(
     to: Annotated[

@@ -93,7 +93,7 @@ def list_steps(
     for step in page.matches:
         typer.echo(_line(step))
     further = f", {page.remaining} more" if page.remaining else ""
-    typer.echo(f"{len(page.matches)} steps{further}.")
+    typer.echo(f"{len(page.matches)} {'step' if len(page.matches) == 1 else 'steps'}{further}.")
 
 
 def _entries(file: Path) -> list[Entry]:

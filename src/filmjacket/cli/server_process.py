@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     import uvicorn
+    from uvicorn.supervisors import Multiprocess
 
 TARGET: Final = "filmjacket.app:create_app_from_environment"
 VARIABLE: Final = "_FILMJACKET_SERVER"
@@ -146,10 +147,23 @@ def _run_uvicorn(plan: Plan, draining: Draining) -> None:
     )
     if plan.workers > 1:
         supervisor = Multiprocess(config, [config.bind_socket()])
+        _refuse_when_stopping(supervisor)
         draining.come_first()
         supervisor.run()
     else:
         _run_one(uvicorn.Server(config), draining)
+
+
+def _refuse_when_stopping(supervisor: Multiprocess) -> None:
+    """Close the socket in this process, too: else connections are taken that no worker will ever serve."""
+    end_workers = supervisor.terminate_all
+
+    def terminate_all() -> None:
+        for listening in supervisor.sockets:
+            listening.close()
+        end_workers()
+
+    supervisor.terminate_all = terminate_all
 
 
 def _run_one(server: uvicorn.Server, draining: Draining) -> None:

@@ -64,7 +64,7 @@ CHANGES: Final = Transaction(
      Header("Link", 'rel="next" while there is more', "RFC 8288", _EXTENSION)),
     (
         Status(200, "The changes; [] when there are none."),
-        Status(400, "A parameter is unknown, occurs twice or has a value that is not allowed."),
+        Status(400, "A parameter occurs twice or has a value that is not allowed, or an attribute cannot be matched."),
         Status(406, "The changes cannot be had in an acceptable media type."),
         Status(409, "The log ends before `since`: the number is of another archive or of a later state of this one."),
         Status(410, "What came after `since` is no longer kept in full; the problem says from where on it is."),

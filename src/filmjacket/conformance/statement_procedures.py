@@ -29,9 +29,8 @@ def scheduled_blocks() -> tuple[Block, ...]:
     )
     head = ("Attribute Name", "Tag", "Matching Key", "Return Key")
     caption = "Table 5-14.0: Attributes of the search (R required, O optional; return types of PS3.4 Table K.6-1)"
-    return Bullets((*BEHAVIOUR["scheduled"], *BEHAVIOUR["schedule"])), Table(
-        caption, head, rows, (0.5, 0.26, 0.12, 0.12)
-    )
+    sentences = Bullets((*BEHAVIOUR["scheduled"], *BEHAVIOUR["schedule"]))
+    return sentences, Table(caption, head, rows, (0.5, 0.26, 0.12, 0.12))
 
 
 def performed_blocks() -> tuple[Block, ...]:

@@ -38,10 +38,13 @@ class PostgresWakeups(LocalWakeups):
             for name, work in (("listen", self._listen), ("notify", self._notify))
         ]
         self._begun = False
+        self._beginning = threading.Lock()
 
     def begin(self) -> None:
-        """Start to listen; called once, when somebody follows."""
-        if not self._begun:
+        """Start to listen, unless that was done before."""
+        with self._beginning:
+            if self._begun or self._closed.is_set():
+                return
             self._begun = True
             for thread in self._threads:
                 thread.start()
@@ -50,7 +53,8 @@ class PostgresWakeups(LocalWakeups):
         """Wake whoever waits, here at once and elsewhere as soon as the database has passed it on."""
         super().poke(topic)
         self.begin()
-        self._topics.add(topic)
+        with self._beginning:
+            self._topics.add(topic)
         self._something.set()
 
     async def wait(self, topic: str, seconds: float) -> bool:
@@ -88,6 +92,7 @@ class PostgresWakeups(LocalWakeups):
         while not self._closed.is_set():
             self._something.wait()
             self._something.clear()
-            topics, self._topics = self._topics, set()
+            with self._beginning:
+                topics, self._topics = self._topics, set()
             for topic in topics:
                 connection.execute("SELECT pg_notify(%s, %s)", (_CHANNEL, topic))

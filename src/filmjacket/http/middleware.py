@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MOST_PATH_BYTES = 60_000
 """Room for lists of ten thousand frames; a little below where the HTTP servers refuse without a word."""
 
-ALLOWED_METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS")
+ALLOWED_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
 EXPOSED_HEADERS = (
     "Content-Disposition",
     "Content-Location",

@@ -22,6 +22,7 @@ from filmjacket.services.procedures import performed, scheduled
 from filmjacket.services.procedures.csv_reader import read_csv
 from filmjacket.services.procedures.intake import Entry, IntakeReport, OnFault, entries_of, take_in
 from filmjacket.services.procedures.payloads import CSV, essence_of, read_data_sets, read_one_data_set
+from filmjacket.services.procedures.performed import parse_includefield
 from filmjacket.services.procedures.representations import REPORT_OFFERS, STEP_OFFERS, charset_for, choose, payload_of
 from filmjacket.web import status
 from filmjacket.web.caching import NOT_KEPT
@@ -118,7 +119,7 @@ async def _update_performed(request: Request) -> Response:
 
 async def retrieve_performed(request: Request) -> Response:
     """Retrieve a performed procedure step (15.6)."""
-    include = performed.parse_includefield(raw_query(request))
+    include = parse_includefield(raw_query(request))
     function = partial(performed.retrieve, _desk(request), _performed_uid(request), include, _form(request))
     return await start_download(context_of(request).lanes, request, function)
 

@@ -11,7 +11,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import BigInteger, bindparam, cast, delete, extract, func, insert, select, update
+from sqlalchemy import BigInteger, bindparam, cast, delete, extract, func, insert, select
 
 from filmjacket.archive.changes import Log
 from filmjacket.index.schema.change_log import changes as changes_table
@@ -30,13 +30,7 @@ if TYPE_CHECKING:
 # Arrivals that one unit numbers: a short transaction, also when nobody has read for months.
 _NUMBERED_AT_ONCE = 256
 
-_POSITION = select(log_positions.c.number, log_positions.c.at).where(log_positions.c.name == bindparam("name"))
-_LOCKED_POSITION = _POSITION.with_for_update()
-_ADVANCE = (
-    update(log_positions)
-    .where(log_positions.c.name == bindparam("key_name"))
-    .values(number=bindparam("number"), at=bindparam("at"))
-)
+_LOCK = select(log_positions.c.name).where(log_positions.c.name == bindparam("name")).with_for_update()
 # The database's clock, which all workers share: an arrival that had to wait for another one's lock is later.
 _ARRIVE = insert(log_arrivals).values(
     log=bindparam("log"),
@@ -82,17 +76,20 @@ def has_arrivals(connection: Connection, log: Log) -> bool:
 
 def number_arrivals(connection: Connection, log: Log) -> int:
     """Give numbers to some of what has arrived; returns how many arrivals that were."""
-    (position,) = run(connection, _LOCKED_POSITION, {"name": str(log)})
+    run(connection, _LOCK, {"name": str(log)})
     arrivals = run(connection, _ARRIVALS, {"log": str(log)})
-    number, at = position.number, position.at
+    number, at = last_of(connection, log)
     for arrival in arrivals:
         at = max(at, arrival.written_at)
         number = _append(connection, log, orjson.loads(bytes(arrival.entries)), number, at)
-    if arrivals:
-        _advance(connection, log, number, at)
     keys = [{"key_log": str(log), "key_written_at": one.written_at, "key_token": one.token} for one in arrivals]
     run_many(connection, _NUMBERED, keys)
     return len(arrivals)
+
+
+def last_of(connection: Connection, log: Log) -> tuple[int, int]:
+    """Return the last number that was given, and the moment of its entry; the last entry is never dropped."""
+    return next(((row.number, row.at) for row in run(connection, _LAST[log], {})), (0, 0))
 
 
 def _record(connection: Connection, log: Log, entries: Sequence[tuple[Any, ...]], at: int) -> None:
@@ -102,9 +99,8 @@ def _record(connection: Connection, log: Log, entries: Sequence[tuple[Any, ...]]
         arrival = {"log": str(log), "token": secrets.token_hex(8), "entries": orjson.dumps(entries)}
         run_many(connection, _ARRIVE, [arrival])
         return
-    (position,) = run(connection, _POSITION, {"name": str(log)})
-    at = max(at, position.at)
-    _advance(connection, log, _append(connection, log, entries, position.number, at), at)
+    number, last_at = last_of(connection, log)
+    _append(connection, log, entries, number, max(at, last_at))
 
 
 def _append(connection: Connection, log: Log, entries: Sequence[Sequence[Any]], after: int, at: int) -> int:
@@ -113,10 +109,6 @@ def _append(connection: Connection, log: Log, entries: Sequence[Sequence[Any]], 
     rows = [{"number": after + index, "at": at} | make(entry) for index, entry in enumerate(entries, 1)]
     insert_rows(connection, table, rows)
     return after + len(rows)
-
-
-def _advance(connection: Connection, log: Log, number: int, at: int) -> None:
-    run_many(connection, _ADVANCE, [{"key_name": str(log), "number": number, "at": at}])
 
 
 def _change_row(entry: Sequence[Any]) -> Row:
@@ -144,4 +136,8 @@ def _event_row(entry: Sequence[Any]) -> Row:
 _LOGS: dict[Log, tuple[Table, Callable[[Sequence[Any]], Row]]] = {
     Log.CHANGES: (changes_table, _change_row),
     Log.EVENTS: (worklist_events, _event_row),
+}
+_LAST = {
+    log: select(table.c.number, table.c.at).order_by(table.c.number.desc()).limit(1)
+    for log, (table, _) in _LOGS.items()
 }

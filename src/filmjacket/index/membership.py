@@ -40,6 +40,17 @@ class _Narrowed(_Among):
     inherit_cache = True
 
 
+class _WithoutIndex(FunctionElement[Any]):
+    """SQLite would use an index whatever the values are; PostgreSQL knows, and an expression would mislead it."""
+
+    name = "without_index"
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any]) -> None:
+        super().__init__(column)
+        self.type = column.type
+
+
 class _Sorted(FunctionElement[Any]):
     """A column in ORDER BY that PostgreSQL is to sort by, not to walk along; elsewhere the column."""
 
@@ -62,6 +73,11 @@ def among_many(
 def narrowed(column: ColumnElement[Any], found: Select[*tuple[Any, ...]]) -> ColumnElement[bool]:
     """Return `among` as a hint beside the condition that decides."""
     return cast("Any", _Narrowed(column, found.scalar_subquery()))
+
+
+def without_index(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the value of a column whose condition too many rows satisfy to look it up."""
+    return cast("Any", _WithoutIndex(column))
 
 
 def sorted_by(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -102,13 +118,19 @@ def _nothing(element: _Narrowed, compiler: SQLCompiler, **options: Any) -> str: 
 compiles(_Narrowed, "postgresql")(_any_of_array)
 
 
-@compiles(_Sorted)
-def _plain(element: _Sorted, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - as above
-    (column,) = (compiler.process(part, **options) for part in element.clauses)
-    return column
-
-
+@compiles(_WithoutIndex)
 @compiles(_Sorted, "postgresql")
-def _expression(element: _Sorted, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - as above
+def _expression(
+    element: _Sorted | _WithoutIndex,
+    compiler: SQLCompiler,
+    **options: Any,  # noqa: ANN401 - as above
+) -> str:
     column = _plain(element, compiler, **options)
     return f"COALESCE({column}, {column})"
+
+
+@compiles(_Sorted)
+@compiles(_WithoutIndex, "postgresql")
+def _plain(element: _Sorted | _WithoutIndex, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - as above
+    (column,) = (compiler.process(part, **options) for part in element.clauses)
+    return column

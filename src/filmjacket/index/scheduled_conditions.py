@@ -6,11 +6,11 @@ Only comparisons that every database makes alike are used: equality, ranges in c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import eq, ge, gt, le, lt
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, exists, false, func, literal_column, or_, select, true, tuple_
+from sqlalchemy import and_, exists, false, func, literal_column, not_, or_, select, true, tuple_, union_all
 
 from filmjacket.index.scheduled_rows import GROUPS, MOMENT_COLUMNS, NAME_COLUMNS, TEXT_COLUMNS
 from filmjacket.index.schema.procedures import scheduled_step_keys, scheduled_step_words
@@ -20,6 +20,7 @@ from filmjacket.web.person_names import key_words, sound_of_key
 from filmjacket.web.scheduled_step_tables import (
     IN_STEP,
     MODALITY,
+    SCHEDULED_STATUS,
     START_DATE,
     START_TIME,
     STATION_AE_TITLE,
@@ -31,7 +32,7 @@ from filmjacket.web.wildcards import has_wildcards
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
 
     from filmjacket.web.matching import MatchKey
 
@@ -41,23 +42,30 @@ _STEP = tuple_(_KEYS.study_uid, _KEYS.step_id)
 _STATIONS = scheduled_step_keys.alias("stations")
 _TABLES = {table.name: table for table in (scheduled_step_keys, scheduled_step_words, _STATIONS)}
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {"=": eq, ">=": ge, "<=": le, ">": gt, "<": lt}
-_ORDERED: Final = frozenset({START_DATE, STATION_AE_TITLE, MODALITY})
+_ORDERED: Final = frozenset({START_DATE, STATION_AE_TITLE, MODALITY, SCHEDULED_STATUS})
+_BEFORE_DATE: Final = (STATION_AE_TITLE, MODALITY, SCHEDULED_STATUS)
 _LITERAL: Final = frozenset({MatchKind.SINGLE, MatchKind.WILDCARD})
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What SQL says about a key; `walked` is the same in a form for which no index is.
+    """What SQL says about a key: any of `branches`, of which no two hold for one row and each has an index.
 
-    `ordered`: its index has the rows in the order of results. `one_station`: it finds at most one row of a step.
+    `walked` is the same in a form for which no index is. `sources` say, where a branch looks into another table, what
+    it finds there. `ordered`: its index has the rows in the order of results. `one_station`: it finds at most one row
+    of a step. `by_scope`: its index also has whether the step is over, and which of its rows this is. `status`: the one
+    status that is asked for.
     """
 
     tag: str
-    clause: ColumnElement[bool]
+    branches: tuple[ColumnElement[bool], ...]
     walked: ColumnElement[bool]
     exact: bool
+    sources: tuple[Select[*tuple[Any, ...]], ...] = ()
     ordered: bool = False
     one_station: bool = False
+    by_scope: bool = False
+    status: str = ""
 
 
 def condition_of(key: MatchKey, *, within: bool) -> Condition | None:
@@ -74,12 +82,32 @@ def condition_of(key: MatchKey, *, within: bool) -> Condition | None:
     single = key.kind is MatchKind.SINGLE
     return Condition(
         key.tag,
-        _clause(term),
+        tuple(_exclusive(term)),
         _clause(term, indexed=False),
         term.exact,
         ordered=key.tag in _ORDERED and (single or key.tag == START_DATE),
         one_station=key.tag == STATION_AE_TITLE and single,
+        status=key.values[0] if key.tag == SCHEDULED_STATUS and single else "",
+        # Without statistics SQLite takes two equalities to be better than a range, such as that of a prefix.
+        by_scope=key.tag in MOMENT_COLUMNS or (key.kind is not MatchKind.WILDCARD and key.tag not in NAME_COLUMNS),
     )
+
+
+def with_date(conditions: list[Condition]) -> list[Condition]:
+    """Return the conditions, one on the start date joined to one whose index continues with that date."""
+    date = next((one for one in conditions if one.tag == START_DATE), None)
+    before = [one for tag in _BEFORE_DATE for one in conditions if one.tag == tag and one.ordered]
+    if date is None or not before:
+        return conditions
+    first = before[0]
+    joined = replace(
+        first,
+        branches=(and_(first.branches[0], date.branches[0]),),
+        walked=and_(first.walked, date.walked),
+        exact=first.exact and date.exact,
+        by_scope=True,
+    )
+    return [joined, *(one for one in conditions if one is not first and one is not date)]
 
 
 def _term(key: MatchKey) -> Term | None:
@@ -111,10 +139,27 @@ def _some_station(key: MatchKey) -> Condition:
     wanted = key.items if key.kind is MatchKind.ALL_OF else (key,)
     terms = [pattern_term(f"{_STATIONS.name}.station_ae", one.values[0], scanning=True) for one in wanted]
     own = (_STATIONS.c.study_uid, _STATIONS.c.step_id)
-    clauses = [_STEP.in_(select(*own).where(_clause(term))) for term in terms]
+    sources = tuple(select(*own).where(_clause(term)) for term in terms)
     same = and_(_STATIONS.c.study_uid == _KEYS.study_uid, _STATIONS.c.step_id == _KEYS.step_id)
-    walked = [exists().where(same, _clause(term)) for term in terms]
-    return Condition(key.tag, and_(true(), *clauses), and_(true(), *walked), all(term.exact for term in terms))
+    walked = and_(true(), *(exists().where(same, _clause(term)) for term in terms))
+    return Condition(key.tag, (_among(sources),), walked, all(term.exact for term in terms), sources)
+
+
+def _among(sources: tuple[Select[*tuple[Any, ...]], ...]) -> ColumnElement[bool]:
+    return and_(true(), *(_STEP.in_(source) for source in sources))
+
+
+def _exclusive(term: Term) -> Iterator[ColumnElement[bool]]:
+    """Yield the alternatives of a condition, each without what those before it find."""
+    operator, *rest = term.shape
+    if operator != "or":
+        yield _clause(term)
+        return
+    before: list[ColumnElement[bool]] = []
+    values, others = iter(term.values), iter(term.values)
+    for shape in rest:
+        yield and_(_shaped(shape, values, indexed=True), *(not_(one) for one in before))
+        before.append(_shaped(shape, others, indexed=False))
 
 
 def _name(key: MatchKey) -> Term | None:
@@ -166,16 +211,27 @@ def _fuzzy(key: MatchKey) -> Condition | None:
     if key.tag not in NAME_COLUMNS:
         return None
     words = [word for value in key.values for word in key_words(value)]
-    clause = and_(true(), *(_has_word(key.tag, word) for word in words))
-    return Condition(key.tag, clause, clause, exact=len(key.values) == 1)
+    same = and_(_WORDS.study_uid == _KEYS.study_uid, _WORDS.step_id == _KEYS.step_id)
+    found = [tuple(_spellings(key.tag, word)) for word in words]
+    sources = tuple(_steps_with(spellings) for spellings in found)
+    walked = and_(true(), *(exists().where(same, or_(*spellings)) for spellings in found))
+    return Condition(key.tag, (_among(sources),), walked, len(key.values) == 1, sources)
 
 
-def _has_word(tag: str, word: str) -> ColumnElement[bool]:
-    column = f"{scheduled_step_words.name}.word"
-    spelt = _clause(pattern_term(column, word if has_wildcards(word) else word + "*", scanning=True))
+def _spellings(tag: str, word: str) -> Iterator[ColumnElement[bool]]:
+    """Yield how a word of a name can be the one of the key, each with an index: its letters, its sound."""
+    pattern = word if has_wildcards(word) else word + "*"
+    term = pattern_term(f"{scheduled_step_words.name}.word", pattern, scanning=True)
+    yield and_(_WORDS.attribute == tag, _clause(term))
     sound = sound_of_key(word)
-    found = or_(spelt, _WORDS.sound == sound) if sound else spelt
-    return _STEP.in_(select(_WORDS.study_uid, _WORDS.step_id).where(_WORDS.attribute == tag, found))
+    if sound:
+        yield and_(_WORDS.attribute == tag, _WORDS.sound == sound)
+
+
+def _steps_with(spellings: tuple[ColumnElement[bool], ...]) -> Select[*tuple[Any, ...]]:
+    own = (_WORDS.study_uid, _WORDS.step_id)
+    found = union_all(*(select(*own).where(spelling) for spelling in spellings)).subquery()
+    return select(found.c.study_uid, found.c.step_id)
 
 
 def _clause(term: Term, *, indexed: bool = True) -> ColumnElement[bool]:

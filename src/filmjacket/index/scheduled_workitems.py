@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from filmjacket.archive.procedure_records import ScheduledStep
     from filmjacket.archive.worklist_records import Report, Workitem, WorkitemChange
+    from filmjacket.errors import FilmjacketError
     from filmjacket.index.engine import Database
 
 
@@ -35,19 +36,19 @@ class ScheduledWorkitems(SqlWorkitems):
                 self._follow(connection, workitem.uid)
             return created
 
-        return self._write(unit)
+        return self._write(unit, workitem.uid)
 
     def change(self, uid: str, decide: Callable[[Workitem], WorkitemChange], *, at: int) -> Missing | None:
         """Change a workitem and its step."""
         del at
 
-        def unit(connection: Connection) -> Missing | None:
+        def unit(connection: Connection) -> Missing | FilmjacketError | None:
             missing = workitems.change(connection, self._directory, uid, decide)
             if missing is None:
                 self._follow(connection, uid)
             return missing
 
-        return self._write(unit)
+        return self._write(unit, uid)
 
     def _follow(self, connection: Connection, uid: str) -> None:
         workitem = workitems.find(connection, uid)

@@ -96,6 +96,8 @@ def _plan(connection: Connection, query: SearchQuery) -> _Plan:
     if found and not path and not unique:
         weighed, fewest = _weighed(connection, found, query.level)
     few = fewest is None or fewest <= _MANY
+    if not few and connection.dialect.name != "sqlite":
+        weighed = [_looked_up(condition, query.level) for condition in weighed]
     terms = [condition.term for condition in weighed]
     # Without keys nothing but UIDs of the path decides, which every column holds faithfully.
     odd = bool(query.keys) and bool(run(connection, ANY_ODD, {}))
@@ -144,6 +146,14 @@ def _weighed(connection: Connection, conditions: list[Condition], level: Level) 
             made = replace(made, term=replace(made.term, shape=("unindexed", made.term.shape)))
         weighed.append(made)
     return weighed, fewest if known else None
+
+
+def _looked_up(condition: Condition, level: Level) -> Condition:
+    """Have what is above decided about row by row: PostgreSQL thinks that a join by two keys leaves no rows."""
+    if condition.level is level:
+        return condition
+    shape = ("which-above", level, condition.level, condition.term.shape)
+    return Condition(replace(condition.term, shape=shape), level)
 
 
 def _counted(connection: Connection, condition: Condition) -> int | None:

@@ -8,11 +8,25 @@ from functools import lru_cache
 from operator import eq, ge, gt, le, lt
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import and_, bindparam, false, func, literal, literal_column, not_, or_, select, true, tuple_
+from sqlalchemy import (
+    BigInteger,
+    and_,
+    bindparam,
+    false,
+    func,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+    tuple_,
+)
+from sqlalchemy import cast as sql_cast
 
 from filmjacket.dicom.levels import Level
 from filmjacket.index.documents import INSTANCE_COLUMNS, SERIES_COLUMNS, STUDY_COLUMNS
-from filmjacket.index.membership import among, among_many, narrowed, sorted_by
+from filmjacket.index.membership import among, among_many, narrowed, sorted_by, without_index
 from filmjacket.index.schema import (
     instances,
     metadata,
@@ -36,6 +50,7 @@ if TYPE_CHECKING:
 _COLUMNS = {Level.STUDY: STUDY_COLUMNS, Level.SERIES: SERIES_COLUMNS, Level.INSTANCE: INSTANCE_COLUMNS}
 _TABLES: dict[Level, Table] = {Level.STUDY: studies, Level.SERIES: series, Level.INSTANCE: instances}
 _STUDIES_ALONE = frozenset({Level.STUDY})
+_SERIES_ALONE = frozenset({Level.SERIES})
 _OWN_UID = {Level.STUDY: "study_uid", Level.SERIES: "series_uid", Level.INSTANCE: "sop_uid"}
 _ORDER = {
     Level.STUDY: (studies.c.study_date.desc(), studies.c.study_uid),
@@ -119,12 +134,23 @@ def probe(level: Level, condition: Shape) -> Select[*tuple[Any, ...]]:
 
 @lru_cache(maxsize=256)
 def count(shape: SearchShape) -> Select[*tuple[Any, ...]]:
-    """Return the number of rows; those below studies that alone decide are counted already."""
-    if shape.level is not Level.STUDY and shape.joined == _STUDIES_ALONE and not shape.path and shape.odd is Odd.PLAIN:
-        below = studies.c.series_count if shape.level is Level.SERIES else studies.c.instance_count
-        total = func.coalesce(func.sum(below), 0).label("matches")
-        return cast("Any", select(total).where(*_where(shape)))
+    """Return the number of rows; those below studies or series that alone decide are counted already."""
+    if not shape.path and shape.odd is Odd.PLAIN:
+        if shape.level is not Level.STUDY and shape.joined == _STUDIES_ALONE:
+            below = studies.c.series_count if shape.level is Level.SERIES else studies.c.instance_count
+            return _total(below, studies, shape)
+        if shape.level is Level.INSTANCE and shape.joined == _SERIES_ALONE:
+            return _total(series.c.instance_count, series, shape)
+        if shape.level is Level.INSTANCE and shape.joined == _SERIES_ALONE | _STUDIES_ALONE:
+            both = series.join(studies, studies.c.study_uid == series.c.study_uid)
+            return _total(series.c.instance_count, both, shape)
     return cast("Any", select(func.count().label("matches")).select_from(_source(shape)).where(*_where(shape)))
+
+
+def _total(column: Column[int], source: FromClause, shape: SearchShape) -> Select[*tuple[Any, ...]]:
+    # A sum of 64-bit integers is a decimal on PostgreSQL.
+    total = sql_cast(func.coalesce(func.sum(column), 0), BigInteger).label("matches")
+    return cast("Any", select(total).select_from(source).where(*_where(shape)))
 
 
 def scanning(shape: Shape) -> Shape:
@@ -238,7 +264,22 @@ def _some_above(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnE
     table, parents = _TABLES[level], _TABLES[above]
     wanted: list[Any] = [parents.c[name] for name in columns]
     found = select(*wanted).where(_clause(part, names)).correlate(None)
-    return _tuple(*(table.c[name] for name in columns), indexed=indexed).in_(found)
+    own = _tuple(*(table.c[name] for name in columns), indexed=indexed)
+    if not indexed:
+        return own.in_(found)
+    if above is Level.STUDY:
+        return among(own, found)
+    return and_(narrowed(table.c.study_uid, found.with_only_columns(parents.c.study_uid)), own.in_(found))
+
+
+def _which_above(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnElement[bool]:  # noqa: FBT001
+    """The one above of each row; a planner cannot turn it into a join, because it has an offset."""
+    del indexed
+    level, above, part = rest
+    columns = ("study_uid",) if above is Level.STUDY else ("study_uid", "series_uid")
+    table, parents = _TABLES[level], _TABLES[above]
+    same = [parents.c[name] == table.c[name] for name in columns]
+    return select(literal(1)).where(*same, _clause(part, names)).correlate(table).offset(0).exists()
 
 
 def _in_study_of(rest: list[Any], names: Iterator[str], indexed: bool) -> ColumnElement[bool]:  # noqa: FBT001
@@ -253,6 +294,7 @@ _SUBQUERIES: dict[str, Callable[[list[Any], Iterator[str], bool], ColumnElement[
     "some-value": _some_value,
     "in-values": _in_values,
     "some-above": _some_above,
+    "which-above": _which_above,
     "in-study-of": _in_study_of,
 }
 
@@ -272,16 +314,11 @@ def _comparison(operator: str, column: ColumnElement[Any], names: Iterator[str])
 
 
 def _tuple(*columns: Column[Any], indexed: bool = True) -> ColumnElement[Any]:
-    wanted = [column if indexed else _unindexed(column) for column in columns]
+    wanted = [column if indexed else without_index(column) for column in columns]
     return cast("Any", tuple_(*wanted) if len(wanted) > 1 else wanted[0])
 
 
 def _column(name: str, *, indexed: bool = True) -> ColumnElement[Any]:
     table, column = name.split(".")
     found = metadata.tables[table].c[column]
-    return found if indexed else _unindexed(found)
-
-
-def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """An expression of the same value, for which no index is: the planner then walks in the order of results."""
-    return func.coalesce(column, column)
+    return found if indexed else without_index(found)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from filmjacket.archive.changes import Change, Log
-from filmjacket.index.change_log import record_changes
+from filmjacket.index.change_log import last_of, record_changes
 from filmjacket.index.schema.change_log import changes, log_positions, unsettled_studies
 from filmjacket.index.unit import delete_keys, insert_rows, run, run_many
 
@@ -42,9 +42,9 @@ _SETTLE = delete(unsettled_studies).where(unsettled_studies.c.study_uid == bindp
 
 def is_behind(connection: Connection, at: int, seconds: int) -> bool:
     """Tell whether there is anything to read, or any study to call stable."""
-    (head,) = run(connection, _POSITION, {"name": str(Log.CHANGES)})
+    head, _ = last_of(connection, Log.CHANGES)
     reader = run(connection, _POSITION, {"name": _READER})
-    if not reader or reader[0].number < head.number:
+    if not reader or reader[0].number < head:
         return True
     return bool(run(connection, _QUIET, {"before": at - seconds * 1_000_000}))
 
@@ -54,8 +54,8 @@ def read_on(connection: Connection, at: int) -> bool:
     found = run(connection, _POSITION.with_for_update(), {"name": _READER})
     if not found:
         # The first time, when much may have been logged before: nobody waits for what is long done.
-        (head,) = run(connection, _POSITION, {"name": str(Log.CHANGES)})
-        run_many(connection, _BEGIN, [{"name": _READER, "number": max(0, head.number - _READ_AT_ONCE), "at": at}])
+        head, _ = last_of(connection, Log.CHANGES)
+        run_many(connection, _BEGIN, [{"name": _READER, "number": max(0, head - _READ_AT_ONCE), "at": at}])
         return True
     rows = run(connection, _ARRIVED, {"after": found[0].number})
     came: dict[str, int] = {}

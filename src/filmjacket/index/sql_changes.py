@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from filmjacket.archive.changes import Change, Log, LogExtent, LoggedChange, LoggedEvent
 from filmjacket.index import change_matching, settling
-from filmjacket.index.change_log import has_arrivals, number_arrivals, record_events
+from filmjacket.index.change_log import has_arrivals, last_of, number_arrivals, record_events
 from filmjacket.index.schema.change_log import changes as changes_table
 from filmjacket.index.schema.change_log import log_positions, subscriber_positions, worklist_events
 from filmjacket.index.unit import one_of, run, run_many
@@ -28,13 +28,8 @@ if TYPE_CHECKING:
 
 _TABLES: dict[Log, Table] = {Log.CHANGES: changes_table, Log.EVENTS: worklist_events}
 _FIRST = {log: select(func.min(table.c.number).label("number")) for log, table in _TABLES.items()}
-_LAST = select(log_positions.c.number).where(log_positions.c.name == bindparam("name"))
-_BEFORE = (
-    select(changes_table.c.number)
-    .where(changes_table.c.at < bindparam("at"))
-    .order_by(changes_table.c.at.desc(), changes_table.c.number.desc())
-    .limit(1)
-)
+_MOMENTS = {log: select(table.c.at).where(table.c.number == bindparam("number")) for log, table in _TABLES.items()}
+_LOCK = select(log_positions.c.name).where(log_positions.c.name == bindparam("name")).with_for_update()
 _EVENTS = (
     select(worklist_events)
     .where(worklist_events.c.number > bindparam("after"))
@@ -47,13 +42,6 @@ _ADDRESSES = (
     .order_by(worklist_events.c.number)
     .limit(bindparam("batch"))
 )
-_OLD = {
-    log: select(table.c.number)
-    .where(table.c.at < bindparam("before"), table.c.number < bindparam("last"))
-    .order_by(table.c.number)
-    .limit(bindparam("batch"))
-    for log, table in _TABLES.items()
-}
 _DROP = {log: delete(table).where(table.c.number <= bindparam("number")) for log, table in _TABLES.items()}
 _SENT = select(subscriber_positions.c.number).where(subscriber_positions.c.subscriber == bindparam("name"))
 _NOTE_SENT = (
@@ -76,9 +64,7 @@ class SqlChanges:
         """Return what a log holds, everything numbered that has been written until now."""
         self._number(log)
         with self._database.reading() as connection:
-            (last,) = run(connection, _LAST, {"name": str(log)})
-            (first,) = run(connection, _FIRST[log], {})
-        return LogExtent(first.number or last.number + 1, last.number)
+            return _extent(connection, log)
 
     def changes(self, after: int, upto: int, limit: int, wanted: ChangeFilter) -> list[LoggedChange]:
         """Return changes above `after` and not above `upto` that pass all of the filter but its query."""
@@ -103,7 +89,7 @@ class SqlChanges:
         """Return the last number given before a moment, 0 if there is none."""
         self._number(Log.CHANGES)
         with self._database.reading() as connection:
-            return next((row.number for row in run(connection, _BEFORE, {"at": at})), 0)
+            return _number_before(connection, Log.CHANGES, at)
 
     def matching(self, changes: Sequence[LoggedChange], query: SearchQuery) -> list[LoggedChange]:
         """Return those of the changes whose resource has the attributes that a query wants."""
@@ -116,7 +102,7 @@ class SqlChanges:
         def unit(connection: Connection) -> bool:
             if once:
                 # The row that all writers of events lock first, so that two of them do not both find nothing.
-                run(connection, _LAST.with_for_update(), {"name": str(Log.EVENTS)})
+                run(connection, _LOCK, {"name": str(Log.EVENTS)})
                 if run(connection, _MARK, {"name": once}):
                     return False
                 run_many(connection, insert(log_positions), [{"name": once, "number": 0, "at": at}])
@@ -204,12 +190,30 @@ def _changes(given: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
     )
 
 
+def _extent(connection: Connection, log: Log) -> LogExtent:
+    last, _ = last_of(connection, log)
+    (first,) = run(connection, _FIRST[log], {})
+    return LogExtent(first.number or last + 1, last)
+
+
+def _number_before(connection: Connection, log: Log, at: int) -> int:
+    """Return the last number of an entry before a moment, by halving: moments rise with numbers."""
+    extent = _extent(connection, log)
+    low, high = extent.first, extent.last + 1
+    while low < high:
+        middle = (low + high) // 2
+        (row,) = run(connection, _MOMENTS[log], {"number": middle})
+        low, high = (middle + 1, high) if row.at < at else (low, middle)
+    return low - 1
+
+
 def _forget(connection: Connection, log: Log, before: int, batch: int) -> int:
-    (last,) = run(connection, _LAST, {"name": str(log)})
-    old = run(connection, _OLD[log], {"before": before, "last": last.number, "batch": batch})
-    if old:
-        run_many(connection, _DROP[log], [{"number": old[-1].number}])
-    return len(old)
+    extent = _extent(connection, log)
+    upto = min(_number_before(connection, log, before), extent.last - 1, extent.first + batch - 1)
+    if upto < extent.first:
+        return 0
+    run_many(connection, _DROP[log], [{"number": upto}])
+    return upto - extent.first + 1
 
 
 def _logged_change(row: Record) -> LoggedChange:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from sqlalchemy import delete
 
@@ -33,16 +32,11 @@ _T = TypeVar("_T")
 
 # How often a unit begins anew because another one came first.
 _ATTEMPTS = 5
-# Requests that share a transaction where only one can write at a time.
+# Requests that share a transaction.
 _LARGEST_GROUP = 64
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What a unit returned, or why it did nothing."""
-
-    result: Any = None
-    refusal: FilmjacketError | None = None
+_Unit: TypeAlias = "Callable[[Connection], Any]"
 
 
 class SqlWorkitems:
@@ -51,7 +45,7 @@ class SqlWorkitems:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._directory = Directory()
-        self._group_commit: GroupCommit[Callable[[Connection], Any], _Outcome] = GroupCommit(
+        self._group_commit: GroupCommit[tuple[str, _Unit], Any] = GroupCommit(
             self._run_group, largest_group=_LARGEST_GROUP
         )
 
@@ -62,7 +56,9 @@ class SqlWorkitems:
 
     def create(self, workitem: Workitem, reports: tuple[Report, ...]) -> bool:
         """Take in a new workitem."""
-        return self._write(lambda connection: workitems.create(connection, self._directory, workitem, reports))
+        return self._write(
+            lambda connection: workitems.create(connection, self._directory, workitem, reports), workitem.uid
+        )
 
     def find(self, uid: str) -> Workitem | Missing:
         """Return a workitem."""
@@ -72,7 +68,7 @@ class SqlWorkitems:
     def change(self, uid: str, decide: Callable[[Workitem], WorkitemChange], *, at: int) -> Missing | None:
         """Change a workitem as `decide` says."""
         del at
-        return self._write(lambda connection: workitems.change(connection, self._directory, uid, decide))
+        return self._write(lambda connection: workitems.change(connection, self._directory, uid, decide), uid)
 
     def search(self, query: EntityQuery, maximum_results: int, *, other_patient_ids: bool = False) -> WorkitemPage:
         """Answer a search."""
@@ -89,7 +85,7 @@ class SqlWorkitems:
 
     def unsubscribe(self, uid: str, subscriber: str) -> bool:
         """End the subscription to one workitem."""
-        return self._write(lambda connection: worklist_subscribing.unsubscribe(connection, uid, subscriber))
+        return self._write(lambda connection: worklist_subscribing.unsubscribe(connection, uid, subscriber), uid)
 
     def unsubscribe_worklist(self, subscriber: str) -> bool:
         """End every subscription of a subscriber."""
@@ -135,21 +131,30 @@ class SqlWorkitems:
 
     def forget_deletions(self, before: int) -> None:
         """Forget removed workitems older than a moment."""
-        table = deleted_workitems
-        self._write_alone(lambda connection: connection.execute(delete(table).where(table.c.deleted_at < before)).rowcount)
+        old = delete(deleted_workitems).where(deleted_workitems.c.deleted_at < before)
+        self._write_alone(lambda connection: connection.execute(old).rowcount)
 
-    def _write(self, unit: Callable[[Connection], _T]) -> _T:
-        """Run a unit; with an embedded database, others that wait share the transaction and its sync to disk."""
-        if not self._database.embedded:
-            return self._write_alone(unit)
-        outcome = self._group_commit.submit(unit)
-        if outcome.refusal is not None:
-            raise outcome.refusal
-        return outcome.result
+    def _write(self, unit: Callable[[Connection], _T | FilmjacketError], uid: str = "") -> _T:
+        """Run a unit about one workitem; others that wait share the transaction and its sync to disk.
 
-    def _run_group(self, units: Sequence[Callable[[Connection], Any]]) -> list[_Outcome]:
-        """Run units in one transaction; what one refuses undoes nothing of the others."""
-        return self._database.write(lambda connection: [_outcome_of(connection, unit) for unit in units])
+        A refusal is returned by the unit, before it has written anything: what is raised undoes what all of them did.
+        """
+        outcome = self._group_commit.submit((uid, unit))
+        if isinstance(outcome, FilmjacketError):
+            raise outcome
+        return outcome
+
+    def _run_group(self, requests: Sequence[tuple[str, _Unit]]) -> list[Any]:
+        """Run units in one transaction, in the order of their workitems: so no two processes wait for each other."""
+        order = sorted(range(len(requests)), key=lambda number: requests[number][0])
+
+        def run(connection: Connection) -> list[Any]:
+            outcomes: list[Any] = [None] * len(requests)
+            for number in order:
+                outcomes[number] = requests[number][1](connection)
+            return outcomes
+
+        return self._write_alone(run)
 
     def _write_alone(self, unit: Callable[[Connection], _T]) -> _T:
         """Run a unit in a transaction of its own, again when another one changed the workitem in between.
@@ -162,14 +167,3 @@ class SqlWorkitems:
             except workitems.LostRaceError:
                 continue
         raise Unavailable("The index is busy with other writers.")
-
-
-def _outcome_of(connection: Connection, unit: Callable[[Connection], Any]) -> _Outcome:
-    nested = connection.begin_nested()
-    try:
-        outcome = _Outcome(unit(connection))
-    except FilmjacketError as refusal:
-        nested.rollback()
-        return _Outcome(refusal=refusal)
-    nested.commit()
-    return outcome

@@ -21,9 +21,9 @@ from filmjacket.index.workitem_values import OTHER_PATIENT_IDS, PATIENT_ID, STAR
 from filmjacket.web.matching import MatchKind, matches, matches_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from sqlalchemy import ColumnElement, Connection, FromClause, Select
+    from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table
 
     from filmjacket.dicom.attributes import Attributes
     from filmjacket.index.workitem_values import Lookup, Test
@@ -33,12 +33,14 @@ if TYPE_CHECKING:
 STATE: Final = "00741000"
 SOP_INSTANCE_UID: Final = "00080018"
 
-# A condition that no more rows satisfy is looked up first, and what it finds is sorted.
-_FEW: Final = 2_000
-# Matches behind the page that are counted: by SQL alone, and when each must be verified.
+# A condition that no more rows satisfy is looked up, and what it finds is sorted; the rows of an index are small.
+_FEW: Final = 20_000
+# Matches behind the page that are counted: of one condition, of several, and when each must be verified.
 _COUNTED: Final = 10_000
-_COUNTED_ONE_BY_ONE: Final = 1_000
+_COUNTED_OF_SEVERAL: Final = 1_000
+_COUNTED_ONE_BY_ONE: Final = 100
 _BATCH: Final = 200
+_COLUMNS: Final = (workitems.c.uid, workitems.c.created_at, workitems.c.attributes)
 # No zone is further from UTC (PS3.5 6.2).
 _WIDEST_OFFSET: Final = timedelta(hours=14)
 _MOMENT: Final = "%Y%m%d%H%M%S.%f"
@@ -46,12 +48,24 @@ _MOMENT: Final = "%Y%m%d%H%M%S.%f"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is read in the order of results: a table, its conditions, its order. `exact`: nothing needs verification."""
+    """What is read in the order of results: a table with start and UID, and its conditions.
 
-    source: FromClause
+    `repeats`: one workitem may be in several rows. `exact`: nothing needs verification.
+    """
+
+    table: Table
     where: tuple[ColumnElement[bool], ...]
-    order: tuple[ColumnElement[Any], ...]
+    repeats: bool
     exact: bool
+
+    def keys(self) -> Select[*tuple[Any, ...]]:
+        """Start and UID of every row, without order; all of it is in indexes."""
+        found = select(self.table.c.start, self.table.c.uid).where(*self.where)
+        return found.distinct() if self.repeats else found
+
+    def ordered(self) -> Select[*tuple[Any, ...]]:
+        """The same in the order of results."""
+        return self.keys().order_by(self.table.c.start, self.table.c.uid)
 
 
 def search(
@@ -84,15 +98,16 @@ def matching_uids(connection: Connection, keys: tuple[MatchKey, ...]) -> Iterato
 
 
 def _page(connection: Connection, source: Source, query: EntityQuery, limit: int) -> WorkitemPage:
-    statement = _statement(source).limit(limit + 1).offset(query.offset)
-    rows = connection.execute(statement).all()
+    keys = source.ordered().limit(limit + 1).offset(query.offset).subquery()
+    rows = connection.execute(_rows_of(keys)).all()
     matched = tuple(_parsed(row.attributes) for row in rows[:limit])
     total = query.offset + len(rows)
     if len(rows) > limit or (query.count and not rows and query.offset):
-        inner = select(literal(1)).select_from(source.source).where(*source.where)
+        counted = source.keys()
         if not query.count:
-            inner = inner.limit(query.offset + limit + _COUNTED)
-        total = connection.execute(select(func.count()).select_from(inner.subquery())).scalar_one()
+            most = _COUNTED if len(source.where) <= 1 else _COUNTED_OF_SEVERAL
+            counted = counted.limit(query.offset + limit + most)
+        total = connection.execute(select(func.count()).select_from(counted.subquery())).scalar_one()
     return WorkitemPage(matched, max(0, total - query.offset - limit), total)
 
 
@@ -113,12 +128,19 @@ def _holds(attributes: Attributes, key: MatchKey, *, other_patient_ids: bool) ->
 
 
 def _stream(connection: Connection, source: Source) -> Iterator[Any]:
-    yield from connection.execute(_statement(source), execution_options={"yield_per": _BATCH})
+    """Yield the workitems of every row in order, reading no more of them than are wanted."""
+    table = source.table
+    if source.repeats:
+        statement = _rows_of(source.ordered().subquery())
+    else:
+        rows = workitems if table is workitems else table.join(workitems, workitems.c.uid == table.c.uid)
+        statement = select(*_COLUMNS).select_from(rows).where(*source.where).order_by(table.c.start, table.c.uid)
+    yield from connection.execute(statement, execution_options={"yield_per": _BATCH})
 
 
-def _statement(source: Source) -> Select[*tuple[Any, ...]]:
-    columns = (workitems.c.uid, workitems.c.created_at, workitems.c.attributes)
-    return select(*columns).select_from(source.source).where(*source.where).order_by(*source.order)
+def _rows_of(keys: Subquery) -> Select[*tuple[Any, ...]]:
+    rows = keys.join(workitems, workitems.c.uid == keys.c.uid)
+    return select(*_COLUMNS).select_from(rows).order_by(keys.c.start, keys.c.uid)
 
 
 def _parsed(document: bytes) -> Attributes:
@@ -129,82 +151,100 @@ def _parsed(document: bytes) -> Attributes:
 
 
 def _plan(connection: Connection, keys: tuple[MatchKey, ...], *, other_patient_ids: bool) -> Source:
-    """Choose what to read: the few rows that some condition leaves, or rows in order until the page is full."""
-    own: list[ColumnElement[bool]] = []
-    spans: list[ColumnElement[bool]] = []
-    exact = True
-    others: list[MatchKey] = []
+    """Choose what to read: what leaves fewest rows, or else rows in order until the page is full."""
+    own = [key for key in keys if _is_own(key)]
+    others = tuple(key for key in keys if key not in own)
+    lookups = lookups_of(others, other_patient_ids=other_patient_ids)
+    exact = lookups.complete and not any(key.tag == START and key.offset for key in own)
+    weighed = sorted(((_count(connection, one), one) for one in lookups.found), key=lambda pair: pair[0])
+    columns = _own_conditions(own, _Columns(workitems.c.start, workitems.c.uid, workitems.c.state.in_))
+    own_count = _count_own(connection, columns) if columns and weighed else _FEW + 1
+    # One that more rows satisfy helps only if they are in order.
+    first = next((pair for pair in weighed if pair[0] <= _FEW or pair[1].single), None)
+    if first is None or own_count < min(first[0], _FEW + 1):
+        checks, checked = _checks(weighed, workitems)
+        return Source(workitems, (*columns, *checks), repeats=False, exact=exact and checked)
+    table, lookup = workitem_values, first[1]
+    checks, checked = _checks([pair for pair in weighed if pair is not first], table)
+    where = (
+        _clause(lookup, table),
+        *_own_conditions(own, _Columns(table.c.start, table.c.uid, _exists_in_state)),
+        *checks,
+    )
+    return Source(table, where, repeats=lookup.single is None, exact=exact and checked)
+
+
+def _checks(weighed: list[tuple[int, Lookup]], table: Table) -> tuple[list[ColumnElement[bool]], bool]:
+    """Return conditions on rows that something else finds, and whether that is all of them."""
+    made: list[ColumnElement[bool]] = []
+    for count, lookup in weighed:
+        if lookup.single is not None:
+            made.append(_exists(lookup, table))
+        elif count <= _FEW:
+            made.append(table.c.uid.in_(select(workitem_values.c.uid).where(_clause(lookup, workitem_values))))
+    return made, len(made) == len(weighed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Where start and UID are, and what it takes to be in one of some states."""
+
+    start: ColumnElement[str]
+    uid: ColumnElement[str]
+    in_state: Callable[[list[str]], ColumnElement[bool]]
+
+
+def _is_own(key: MatchKey) -> bool:
+    """Tell whether columns of the workitem itself decide about a key."""
+    return (
+        key.kind is MatchKind.UNIVERSAL
+        or (key.tag == STATE and key.kind in {MatchKind.SINGLE, MatchKind.WILDCARD})
+        or (key.tag == START and key.kind in {MatchKind.SINGLE, MatchKind.RANGE})
+        or (key.tag == SOP_INSTANCE_UID and key.kind is MatchKind.ANY_OF)
+    )
+
+
+def _own_conditions(keys: list[MatchKey], columns: _Columns) -> tuple[ColumnElement[bool], ...]:
+    found: list[ColumnElement[bool]] = []
     for key in keys:
         if key.kind is MatchKind.UNIVERSAL:
             continue
-        if key.tag == STATE and key.kind in {MatchKind.SINGLE, MatchKind.WILDCARD}:
-            # Four values, each of which is decided about.
-            states = [state for state in State if matches({STATE: {"vr": "CS", "Value": [str(state)]}}, key)]
-            own.append(workitems.c.state.in_([str(state) for state in states]))
-        elif key.tag == SOP_INSTANCE_UID and key.kind is MatchKind.ANY_OF:
-            own.append(workitems.c.uid.in_(key.values))
-        elif key.tag == START and key.kind in {MatchKind.SINGLE, MatchKind.RANGE}:
-            spans += _bounds(key, workitems.c.start)
-            exact = exact and not key.offset
+        if key.tag == STATE:
+            found.append(columns.in_state(_states(key)))
+        elif key.tag == START:
+            found += _bounds(key, columns.start)
         else:
-            others.append(key)
-    lookups = lookups_of(tuple(others), other_patient_ids=other_patient_ids)
-    exact = exact and lookups.complete
-    columns = (*own, *spans)
-    few = [one for one in lookups.found if _is_few(connection, one)]
-    if few:
-        return _from_few(few, lookups.found, columns, exact=exact)
-    singles = [one for one in lookups.found if one.single is not None]
-    if singles and not (columns and _is_few_of(connection, columns)):
-        return _from_values(singles, own, keys, exact=exact and len(singles) == len(lookups.found))
-    where = (*columns, *(_exists(one) for one in singles))
-    exact = exact and len(singles) == len(lookups.found)
-    return Source(workitems, where, (workitems.c.start, workitems.c.uid), exact)
+            found.append(columns.uid.in_(key.values))
+    return tuple(found)
 
 
-def _from_few(
-    few: list[Lookup], lookups: list[Lookup], columns: tuple[ColumnElement[bool], ...], *, exact: bool
-) -> Source:
-    """Find the rows of the conditions with few, check the others on them, sort."""
-    found = [workitems.c.uid.in_(_uids(one)) for one in few]
-    rest = [one for one in lookups if one not in few]
-    where = (*found, *(_exists(one) for one in rest if one.single), *columns)
-    # An expression has no index, so that nobody walks through all rows in their order instead.
-    order = (func.coalesce(workitems.c.start, workitems.c.start), workitems.c.uid)
-    return Source(workitems, where, order, exact and all(one.single for one in rest))
+def _exists_in_state(states: list[str]) -> ColumnElement[bool]:
+    """The workitem of a value is in one of some states, which the index of states knows."""
+    other = workitems.alias()
+    table = workitem_values
+    same = and_(other.c.start == table.c.start, other.c.uid == table.c.uid)
+    return exists(select(literal(1)).select_from(other).where(other.c.state.in_(states), same))
 
 
-def _from_values(singles: list[Lookup], own: list[ColumnElement[bool]], keys: Any, *, exact: bool) -> Source:  # noqa: ANN401
-    """Walk through the rows of one value, which are in the order of results."""
-    first, *rest = singles
-    number, value = first.single or (0, "")
-    joined = workitem_values.join(workitems, workitems.c.uid == workitem_values.c.uid)
-    spans = [bound for key in keys if key.tag == START for bound in _bounds(key, workitem_values.c.start)]
-    where = (
-        workitem_values.c.attribute == number,
-        workitem_values.c.value == value,
-        *spans,
-        *own,
-        *(_exists(one) for one in rest),
-    )
-    return Source(joined, where, (workitem_values.c.start, workitem_values.c.uid), exact)
+def _states(key: MatchKey) -> list[str]:
+    """Return the states that satisfy a key: there are four, each of which is decided about."""
+    return [str(state) for state in State if matches({STATE: {"vr": "CS", "Value": [str(state)]}}, key)]
 
 
-def _is_few(connection: Connection, lookup: Lookup) -> bool:
-    rows = select(literal(1)).select_from(workitem_values).where(_clause(lookup, workitem_values)).limit(_FEW + 1)
-    return connection.execute(select(func.count()).select_from(rows.subquery())).scalar_one() <= _FEW
+def _count(connection: Connection, lookup: Lookup) -> int:
+    """Return how many rows satisfy a condition, counted up to too many."""
+    return _counted(connection, select(literal(1)).where(_clause(lookup, workitem_values)))
 
 
-def _is_few_of(connection: Connection, columns: tuple[ColumnElement[bool], ...]) -> bool:
-    rows = select(literal(1)).select_from(workitems).where(*columns).limit(_FEW + 1)
-    return connection.execute(select(func.count()).select_from(rows.subquery())).scalar_one() <= _FEW
+def _count_own(connection: Connection, columns: tuple[ColumnElement[bool], ...]) -> int:
+    return _counted(connection, select(literal(1)).select_from(workitems).where(*columns))
 
 
-def _uids(lookup: Lookup) -> Select[*tuple[Any, ...]]:
-    return select(workitem_values.c.uid).where(_clause(lookup, workitem_values))
+def _counted(connection: Connection, rows: Select[*tuple[Any, ...]]) -> int:
+    return connection.execute(select(func.count()).select_from(rows.limit(_FEW + 1).subquery())).scalar_one()
 
 
-def _exists(lookup: Lookup) -> ColumnElement[bool]:
+def _exists(lookup: Lookup, table: Table) -> ColumnElement[bool]:
     """The workitem at hand has the one value: its row is found by its whole key."""
     other = workitem_values.alias()
     number, value = lookup.single or (0, "")
@@ -214,13 +254,13 @@ def _exists(lookup: Lookup) -> ColumnElement[bool]:
         .where(
             other.c.attribute == number,
             other.c.value == value,
-            other.c.start == workitems.c.start,
-            other.c.uid == workitems.c.uid,
+            other.c.start == table.c.start,
+            other.c.uid == table.c.uid,
         )
     )
 
 
-def _clause(lookup: Lookup, table: Any) -> ColumnElement[bool]:  # noqa: ANN401 - a table or an alias of it
+def _clause(lookup: Lookup, table: Table) -> ColumnElement[bool]:
     parts = [and_(table.c.attribute == number, *_tested(test, table.c.value)) for number, test in lookup.alternatives]
     return or_(false(), *parts) if len(parts) > 1 else parts[0]
 

@@ -12,6 +12,7 @@ from filmjacket.archive.changes import Change
 from filmjacket.archive.ups_events import EventType, UpsEvent, state_report
 from filmjacket.archive.worklist_records import Missing, Standing, State, Workitem
 from filmjacket.dicom.attributes import get_text
+from filmjacket.errors import FilmjacketError
 from filmjacket.index.change_log import record_changes, record_events
 from filmjacket.index.schema.worklist import (
     deleted_workitems,
@@ -94,24 +95,26 @@ def create(connection: Connection, directory: Directory, workitem: Workitem, rep
 
 def change(
     connection: Connection, directory: Directory, uid: str, decide: Callable[[Workitem], WorkitemChange]
-) -> Missing | None:
-    """Change a workitem as `decide` says, and tell its subscribers."""
+) -> Missing | FilmjacketError | None:
+    """Change a workitem as `decide` says, and tell its subscribers; returns its refusal, if it raises one."""
     before = find(connection, uid, lock=True)
     if isinstance(before, Missing):
         return before
-    decided = decide(before)
+    try:
+        decided = decide(before)
+    except FilmjacketError as refusal:
+        return refusal
     if decided.workitem is None and not decided.reports:
         return None
+    audience = _Audience.of(connection, directory, before)
+    if decided.if_unheard is not None and not audience.subscribed:
+        return decided.if_unheard
     after = before
     if decided.workitem is not None:
         after = replace(decided.workitem, version=before.version + 1)
         _write(connection, before, after)
-    audience = _Audience.of(connection, directory, after)
-    if decided.workitem is not None:
         audience.join(connection, directory, after)
         _log(connection, after, "updated")
-    if decided.if_unheard is not None and not audience.subscribed:
-        raise decided.if_unheard
     _report(connection, after, decided.reports, audience)
     return None
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import text
 
-from filmjacket.errors import Unavailable
-from filmjacket.index import engine
+from filmjacket.errors import CommitUnknown, FilmjacketError, Unavailable
+from filmjacket.index import engine, postgresql
 from filmjacket.index.connections import DatabaseOptions
 from filmjacket.index.engine import Database
+from filmjacket.index.group_commit import GroupCommit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection
@@ -93,6 +97,51 @@ def test_readers_that_find_no_connection_are_told(tmp_path: Path) -> None:
     with database.reading(), pytest.raises(Unavailable), database.reading():
         pass
     database.close()
+
+
+def test_a_lost_commit_is_not_the_callers_to_guess(tmp_path: Path) -> None:
+    """What the whole group of a commit is told, once: nobody of it asks the index again in turn."""
+    asked: list[int] = []
+
+    def commit(requests: Sequence[int]) -> Sequence[int]:
+        asked.append(len(requests))
+        raise CommitUnknown("lost")
+
+    group: GroupCommit[int, int] = GroupCommit(commit, largest_group=8)
+    with pytest.raises(CommitUnknown):
+        group.submit(1)
+    assert asked == [1]
+
+
+def test_a_missing_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(FilmjacketError, match=re.escape("pip install 'filmjacket[postgres]'")):
+        Database("postgresql://user:secret@host/name")
+
+
+def test_other_databases_are_refused_without_their_password() -> None:
+    with pytest.raises(FilmjacketError) as caught:
+        Database("mysql://user:secret@host/name")
+    assert "mysql" in caught.value.message
+    assert "postgresql://user@host/name" in caught.value.accepted
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgresql://u@a/db", {"conninfo": "postgresql://u@a/db", "application_name": "filmjacket"}),
+        ("postgresql+psycopg://u@a/db", {"conninfo": "postgresql://u@a/db"}),
+        ("postgres://u@a/db", {"conninfo": "postgresql://u@a/db"}),
+        ("postgresql://u@a,b/db", {"target_session_attrs": "read-write"}),
+        ("postgresql://u@a:1,b:2/db?target_session_attrs=any", {"target_session_attrs": None}),
+        ("postgresql:///db?host=a,b", {"target_session_attrs": "read-write"}),
+        ("postgresql:///db?connect_timeout=1&application_name=x", {"connect_timeout": None, "application_name": None}),
+    ],
+)
+def test_urls_go_to_libpq_with_what_was_left_unsaid(url: str, expected: dict[str, object]) -> None:
+    arguments = postgresql._arguments(url)
+    assert {name: arguments.get(name) for name in expected} == expected
 
 
 def test_errors_hold_no_parameters(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
-from filmjacket.errors import OutOfStorage, Unavailable
-from filmjacket.index import open_index
+from filmjacket.errors import FilmjacketError, OutOfStorage, Unavailable
+from filmjacket.index import open_database, open_index
+from filmjacket.index.migrate import revision_of
 from filmjacket.index.schema import HEAD_REVISION, metadata
 
 if TYPE_CHECKING:
@@ -72,6 +73,27 @@ def test_processes_that_open_a_new_index_together_all_succeed(tmp_path: Path) ->
     code = f"from filmjacket.index import open_index; open_index('sqlite:///{tmp_path / 'new.db'}').check()"
     running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
     assert [process.wait(60) for process in running] == [0, 0, 0]
+
+
+def test_a_newer_index_is_worked_on_unless_it_says_otherwise(index_url: str) -> None:
+    """An older worker goes on after a newer one has migrated, and is refused when the tables are not its own any more."""
+    database = open_database(index_url)
+
+    def note(statement: str) -> None:
+        database.write(lambda connection: connection.execute(text(statement)))
+
+    note("UPDATE alembic_version SET version_num = '9999'")
+    with open_database(index_url).reading() as connection:
+        assert revision_of(connection) == "9999"
+    note("UPDATE schema_compatibility SET oldest_revision = '9998'")
+    with pytest.raises(FilmjacketError, match="only workers of revision 9998 and newer") as caught:
+        open_database(index_url)
+    assert HEAD_REVISION in caught.value.message
+    with database.reading() as connection:
+        assert revision_of(connection) == "9999"
+    note(f"UPDATE schema_compatibility SET oldest_revision = '{HEAD_REVISION}'")
+    note(f"UPDATE alembic_version SET version_num = '{HEAD_REVISION}'")
+    database.close()
 
 
 def test_an_index_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Column, Integer, PrimaryKeyConstraint, Table
 
 from filmjacket.index.schema.columns import bytes_column, integer_column, metadata, plain_index, text_column
 
+# Moments rise with numbers, which have no gaps: a moment is found by halving, and needs no index.
 changes = Table(
     "changes",
     metadata,
@@ -52,7 +53,8 @@ log_arrivals = Table(
     sqlite_with_rowid=False,
 )
 
-# How far something got: the last number that a log gave, and what was read by those who must not start again.
+# How far those got who must not start again, and what was done once. The rows of the logs themselves are locked by
+# whoever numbers.
 log_positions = Table(
     "log_positions",
     metadata,
@@ -115,6 +117,4 @@ dead_letters = Table(
     PrimaryKeyConstraint("webhook", "number"),
 )
 
-plain_index("ix_changes_at", changes.c.at)
-plain_index("ix_worklist_events_at", worklist_events.c.at)
 plain_index("ix_unsettled_studies_changed_at", unsettled_studies.c.changed_at)

@@ -93,7 +93,7 @@ plain_index("ix_scheduled_step_keys_order", _keys.ended, _keys.place, *_order)
 plain_index("ix_scheduled_step_keys_station_ae", _keys.station_ae, _keys.ended, *_order)
 plain_index("ix_scheduled_step_keys_modality", _keys.modality, _keys.ended, _keys.place, *_order)
 plain_index("ix_scheduled_step_keys_start_time", _keys.ended, _keys.place, _keys.start_time)
-plain_index("ix_scheduled_step_keys_status", _keys.status, _keys.place, *_order)
+plain_index("ix_scheduled_step_keys_status", _keys.status, _keys.ended, _keys.place, *_order)
 for _column in (
     _keys.performing_physician_name,
     _keys.performing_physician_name_ideographic,

@@ -1,7 +1,7 @@
 """What a reader of the change log asks for: the grammar of its parameters, the same for every way to read it.
 
-Attributes are matched as in searches (PS3.18 8.3.4). Unlike there, an unknown parameter is refused: these resources
-are extensions, and who misspells `level` must not be told of everything.
+Attributes are matched as in searches (PS3.18 8.3.4), and unknown parameters are ignored as there (8.3). Not so in the
+filter of a webhook, which nobody looks at any more: who misspells `level` shall not be told of everything.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class ChangeQuery:
     wanted: ChangeFilter = field(default_factory=ChangeFilter)
 
 
-def parse_change_query(raw_query: bytes, *, live: bool = False) -> ChangeQuery:
+def parse_change_query(raw_query: bytes, *, live: bool = False, strict: bool = False) -> ChangeQuery:
     """Parse the query of any projection of the change log. Raises `BadRequest`.
 
     The `live` ones begin, unless they are told where, with what happens from now on, and have no end.
@@ -71,9 +71,9 @@ def parse_change_query(raw_query: bytes, *, live: bool = False) -> ChangeQuery:
             studies = frozenset(parse_uid(uid, name) for uid in value.split(","))
         elif _ATTRIBUTE.fullmatch(name) or name in _FLAGS:
             attributes.append(parameter)
-        elif name in own or name not in names:
+        elif name in own or (name not in names and (strict or name in _NAMES)):
             raise _refusal(name, "occurs twice." if name in own else "is no parameter of this resource.", *names)
-        else:
+        elif name in names:
             own[name] = value
     levels = _names(own, "level", LEVELS)
     query = _search(b"&".join(attributes), levels) if attributes else None

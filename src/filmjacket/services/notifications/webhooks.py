@@ -89,7 +89,7 @@ def find(store: WebhookStore, name: str) -> Webhook:
 
 def filter_of(webhook: Webhook) -> ChangeFilter:
     """Which changes a webhook wants. Raises `BadRequest`."""
-    return parse_change_query(webhook.filter.encode(), live=True).wanted
+    return parse_change_query(webhook.filter.encode(), live=True, strict=True).wanted
 
 
 def ping(send: Send, webhook: Webhook, source: str) -> Delivered:

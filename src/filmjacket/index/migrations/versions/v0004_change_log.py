@@ -28,8 +28,6 @@ def upgrade() -> None:
     _create_logs()
     _create_positions()
     _create_webhooks()
-    op.create_index("ix_changes_at", "changes", ["at"])
-    op.create_index("ix_worklist_events_at", "worklist_events", ["at"])
     op.create_index("ix_unsettled_studies_changed_at", "unsettled_studies", ["changed_at"])
     # Whoever numbers locks the row of a log, which therefore exists from the beginning.
     for log in ("changes", "events"):

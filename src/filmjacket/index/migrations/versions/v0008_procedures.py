@@ -25,7 +25,7 @@ _KEY_INDEXES = {
     "station_ae": ("station_ae", "ended", *_ORDER),
     "modality": ("modality", "ended", "place", *_ORDER),
     "start_time": ("ended", "place", "start_time"),
-    "status": ("status", "place", *_ORDER),
+    "status": ("status", "ended", "place", *_ORDER),
     "patient_id": ("patient_id", "ended", "place"),
     "step_id": ("step_id",),
 }
