@@ -182,6 +182,8 @@ HEALTH = {
     "/healthz": "ready: index and blob store answer, else 503 with what does not",
     "/healthz/ready": "the same",
     "/healthz/live": "200 as long as the process turns",
+    "/healthz/startup": "200 once the process has started",
+    "/metrics": "figures for Prometheus (setting `metrics.enabled`)",
 }
 
 ROUTES_INTRO = """# Resources
@@ -198,13 +200,13 @@ def routes_page() -> str:
     """Every resource with its section."""
     rows = [
         (row.method, code(f"/dicom-web{row.template}"), *_described(row.name), row.section, code(row.name))
-        for row in (*routes.STUDIES_SERVICE, *routes.DESCRIPTIONS)
+        for row in routes.TABLE
     ]
     health = [route.path for route in routes.routes("/dicom-web") if not route.path.startswith("/dicom-web")]
     return (
         ROUTES_INTRO
         + table(("method", "path", "what", "obligation", "section", "name"), rows)
-        + "\n## Health\n\n"
+        + "\n## Health and figures\n\n"
         + table(("method", "path", "what"), (("GET", code(path), HEALTH[path]) for path in sorted(health)))
     )
 

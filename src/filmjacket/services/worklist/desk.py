@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from filmjacket.archive.worklist_records import WorklistRules
     from filmjacket.services.worklist.statuses import Transaction
 
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """Everything that a transaction needs."""

@@ -99,7 +99,9 @@ def created(office: Office, attributes: dict[str, Any]) -> bool:
     return create(office.desk, deepcopy(attributes), str(generate_uid())).modified
 
 
-@pytest.mark.parametrize(("path", "row"), CREATED, ids=lambda value: ".".join(value) if isinstance(value, tuple) else "")
+@pytest.mark.parametrize(
+    ("path", "row"), CREATED, ids=lambda value: ".".join(value) if isinstance(value, tuple) else ""
+)
 def test_create(office: Office, path: tuple[str, ...], row: Row) -> None:
     """Type 1 is refused when it is missing or empty, NA when it is there; type 2 is added; all else is free."""
     usage = row.create
@@ -140,7 +142,9 @@ def test_items_with_a_macro_are_whole(office: Office, macro: str) -> None:
 # Set -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("path", "row"), CREATED, ids=lambda value: ".".join(value) if isinstance(value, tuple) else "")
+@pytest.mark.parametrize(
+    ("path", "row"), CREATED, ids=lambda value: ".".join(value) if isinstance(value, tuple) else ""
+)
 def test_set(office: Office, path: tuple[str, ...], row: Row) -> None:
     """What is not allowed is refused; what always has a value is not emptied; all else may be empty."""
     uid = str(generate_uid())
