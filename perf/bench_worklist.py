@@ -128,8 +128,12 @@ def claims(url: str, claimants: int, seconds: float) -> None:
     desk = desk_of(database)
     prefix = f"1.9.{now()}"
     number = 4_000
+
+    def schedule(one: int) -> None:
+        create(desk, workitem(one), f"{prefix}.{one}")
+
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda one: create(desk, workitem(one), f"{prefix}.{one}"), range(number)))
+        list(pool.map(schedule, range(number)))
     won: list[list[str]] = [[] for _ in range(claimants)]
     refused = [0] * claimants
     begin = threading.Barrier(claimants + 1)
@@ -180,7 +184,7 @@ def filters(url: str, subscribers: int) -> None:
     """Create without and with many subscribers, in turn, each with a filter of its own that few workitems satisfy."""
     database = open_database(url)
     index, quiet = SqlWorkitems(database), SqlWorkitems(database)
-    quiet._directory = Nobody()  # noqa: SLF001 - nobody else puts another one there
+    quiet._directory = Nobody()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - for comparison
     rows = [
         {"subscriber": f"AE{one}", "standing": Standing.SUBSCRIBED.value, "layers": b"[]", "version": 1,
          "filter": f"00100020=P{one * 30}&00741200=MEDIUM"}
@@ -293,7 +297,7 @@ def fill(database: Database, there: int, number: int) -> None:
     states = [state for state, share in STATES for _ in range(share)]
     began = time.perf_counter()
 
-    def rows(start: int) -> Iterator[tuple[dict[str, object], list[dict[str, object]]]]:
+    def rows(start: int) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
         for one in range(start, min(start + _AT_ONCE, number)):
             uid, state = f"1.7.{one}", states[one * 37 % 100]
             attributes = workitem(one, state)

@@ -34,7 +34,7 @@ def code(value: str, scheme: str = "99TEST", meaning: str = "Meaning") -> dict[s
 
 
 def workitem(**changes: Any) -> dict[str, Any]:
-    """Everything that Create wants (PS3.4 Table CC.2.5-3); `changes` are elements by keyword-free tag, None to leave out."""
+    """Return all that Create wants (Table CC.2.5-3); `changes` are elements by tag (`t00100020`), None to leave out."""
     attributes: dict[str, Any] = {
         "00081195": element("UI"),
         "00741200": element("CS", "MEDIUM"),

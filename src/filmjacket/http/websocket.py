@@ -67,6 +67,7 @@ async def subscriber(websocket: WebSocket) -> None:
         title = parse_ae_title(_subscriber_of(websocket), "subscriber")
         keep = context.settings.notifications.queue_events
         reporting = Reporting(context.notifications, title, keep, websocket.send_text)
+        await reporting.begin()
         return reporting.run(context.settings.notifications.heartbeat_seconds)
 
     await _serve(websocket, open_connection)

@@ -99,7 +99,8 @@ def deleted_resources(connection: Connection) -> list[DeletedResource]:
 def locate(connection: Connection, uid: str, *, deleted: bool) -> list[ResourceRef]:
     """Return the studies, series and instances that have a UID: live ones, or deleted ones."""
     statement = _DELETED_BY_UID if deleted else _LIVE_BY_UID
-    return [_ref(row.study_uid, row.series, row.instance) for row in run(connection, statement, {"uid": uid})]
+    found = sorted((row.study_uid, row.series, row.instance) for row in run(connection, statement, {"uid": uid}))
+    return [_ref(*uids) for uids in found]
 
 
 def _ref(study: str, series: str, instance: str) -> ResourceRef:

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-import ipaddress
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import ByteSize, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from filmjacket.archive.commitment_records import CommitmentRules
 from filmjacket.archive.deletions import DeletionRules
 from filmjacket.archive.policies import DuplicatePolicy
-from filmjacket.archive.procedure_records import ScheduleRules
-from filmjacket.archive.worklist_records import WorklistRules
 from filmjacket.pixels.wall import Isolation
-from filmjacket.settings.cron_lines import check_cron
 from filmjacket.settings.group import Group
+from filmjacket.settings.notifying import NotificationSettings, WebhookSettings
+from filmjacket.settings.operating import DatabasePoolSettings, JobSettings
 from filmjacket.settings.s3 import BlobsUrl, S3Settings
+from filmjacket.settings.values import (
+    GIB,
+    KIB,
+    MIB,
+    BasePath,
+    Directory,
+    Networks,
+    Origins,
+    PublicUrl,
+    SearchAttributes,
+    ZipNames,
+)
 from filmjacket.settings.watching import LogSettings, MetricsSettings, TracingSettings
 from filmjacket.settings.workers import Workers, worker_count
-from filmjacket.web.search_attributes import parse_search_attribute
-from filmjacket.web.workitem_grammar import parse_ae_title
+from filmjacket.settings.workflow import CommitmentSettings, ProcedureSettings, WorklistSettings
 from filmjacket.web.zip_names import NameTemplate
 
 if TYPE_CHECKING:
@@ -31,10 +38,6 @@ if TYPE_CHECKING:
 
 PREFIX = "FILMJACKET_"
 DELIMITER = "__"
-
-KIB = 1 << 10
-MIB = 1 << 20
-GIB = 1 << 30
 
 
 class Edition(StrEnum):
@@ -49,78 +52,6 @@ class Engine(StrEnum):
 
     GRANIAN = "granian"
     UVICORN = "uvicorn"
-
-
-def _split_commas(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part for part in (part.strip() for part in value.split(",")) if part)
-    return value
-
-
-def _check_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
-    for network in networks:
-        try:
-            ipaddress.ip_network(network, strict=False)
-        except ValueError:
-            raise ValueError(f"{network!r} is no IP address or network such as 10.0.0.0/8") from None
-    return networks
-
-
-def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
-    for origin in origins:
-        parts = urlsplit(origin)
-        exact = parts.scheme in {"http", "https"} and origin == f"{parts.scheme}://{parts.netloc}"
-        if origin != "*" and not exact:
-            raise ValueError(f"{origin!r} is neither * nor an origin such as https://viewer.example.org")
-    return origins
-
-
-def _check_ae_titles(titles: tuple[str, ...]) -> tuple[str, ...]:
-    for title in titles:
-        parse_ae_title(title, "subscriber")
-    return titles
-
-
-def _check_search_attributes(attributes: tuple[str, ...]) -> tuple[str, ...]:
-    for attribute in attributes:
-        parse_search_attribute(attribute)
-    return attributes
-
-
-def _check_base_path(path: str) -> str:
-    path = path.rstrip("/")
-    if path and (not path.startswith("/") or "//" in path or set(path) & set("?#%{} ")):
-        raise ValueError("expected a path such as /dicom-web, or / for the root")
-    return path
-
-
-def _check_public_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("expected an absolute URL without query such as https://pacs.example.org")
-    return url.rstrip("/")
-
-
-def _check_zip_names(names: str) -> str:
-    NameTemplate.parse(names)
-    return names
-
-
-def _expand_home(path: Path) -> Path:
-    return path.expanduser()
-
-
-Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_commas)]
-SearchAttributes = Annotated[Texts, AfterValidator(_check_search_attributes)]
-Networks = Annotated[Texts, AfterValidator(_check_networks)]
-Origins = Annotated[Texts, AfterValidator(_check_origins)]
-AeTitles = Annotated[Texts, AfterValidator(_check_ae_titles)]
-Ports = Annotated[tuple[Annotated[int, Field(ge=1, le=65535)], ...], NoDecode, BeforeValidator(_split_commas)]
-BasePath = Annotated[str, AfterValidator(_check_base_path)]
-PublicUrl = Annotated[str, AfterValidator(_check_public_url)]
-ZipNames = Annotated[str, AfterValidator(_check_zip_names)]
-CronLine = Annotated[str, AfterValidator(check_cron)]
-Directory = Annotated[Path, AfterValidator(_expand_home)]
 
 
 class SearchSettings(Group):
@@ -270,251 +201,6 @@ class DeidentificationSettings(Group):
     )
 
 
-class NotificationSettings(Group):
-    """The change log and those who follow it."""
-
-    stable_seconds: int = Field(
-        default=60,
-        ge=0,
-        le=7 * 24 * 3600,
-        description="A study to which no instance came for so long is reported as stable, once. 0: never.",
-    )
-    keep_days: int = Field(default=90, ge=0, le=36500, description="How long the change log remembers. 0: for ever.")
-    queue_events: int = Field(
-        default=1000,
-        ge=0,
-        le=100_000,
-        description="Event reports of the worklist that wait for a subscriber which is not connected; "
-        "older ones are dropped, and the subscriber can tell. 0: it only hears what happens while it is connected.",
-    )
-    queue_hours: int = Field(
-        default=72, ge=1, le=24 * 365, description="How long event reports of the worklist are kept."
-    )
-    listeners: int = Field(
-        default=1000, ge=1, le=100_000, description="Connections that may listen to one worker at a time."
-    )
-    heartbeat_seconds: float = Field(
-        default=15.0, gt=0, le=3600, description="Seconds without a change after which a listener gets a sign of life."
-    )
-    fallback_subscribers: AeTitles = Field(
-        default=(),
-        description="AE titles that are told of every start and stop of the server, subscribed or not.",
-    )
-
-
-class WebhookSettings(Group):
-    """Deliveries of changes over HTTP."""
-
-    enabled: bool = Field(default=True, description="Deliver to the webhooks that are registered.")
-    allow_http: bool = Field(default=False, description="Allow targets without TLS.")
-    allowed_networks: Networks = Field(
-        default=(),
-        description="Private, loopback or link-local addresses or networks where targets may be; all public ones may.",
-    )
-    ports: Ports = Field(default=(443, 8443), description="Ports that targets may have.")
-    seconds: float = Field(default=10.0, gt=0, le=300, description="How long one delivery may take.")
-    attempts: int = Field(
-        default=12, ge=1, le=100, description="Attempts after which a delivery becomes a dead letter."
-    )
-    first_wait_seconds: float = Field(
-        default=2.0, gt=0, le=3600, description="Wait before the second attempt; it doubles with each further one."
-    )
-    longest_wait_seconds: float = Field(default=3600.0, gt=0, le=7 * 24 * 3600, description="Longest such wait.")
-
-
-class WorklistSettings(Group):
-    """Workitems (UPS-RS)."""
-
-    retention_days: int = Field(
-        default=30,
-        ge=0,
-        le=36_500,
-        description="Days for which completed and canceled workitems are kept, and longer while a deletion lock holds "
-        "them.",
-    )
-    deletion_locks: bool = Field(
-        default=True, description="Grant deletion locks to subscribers who ask for them; otherwise they are warned."
-    )
-    label: str = Field(
-        default="WORKLIST",
-        min_length=1,
-        max_length=64,
-        description="Worklist Label of workitems that are created without one.",
-    )
-    default_requester: str = Field(
-        default="UNKNOWN",
-        pattern=r"^[ -\[\]-~]{1,16}$",
-        description="AE title of those who change a state or request a cancellation without saying who they are.",
-    )
-    requester_required: bool = Field(
-        default=False, description="Refuse them instead, as PS3.18 2026 allows; older clients do not say who they are."
-    )
-    other_patient_ids: bool = Field(
-        default=False,
-        description="Let a search for Patient ID also find it among the Other Patient IDs, as IHE RAD-130 asks.",
-    )
-    initial_reports: int = Field(
-        default=10_000,
-        ge=0,
-        le=1_000_000,
-        description="Most workitems whose state is reported at once to who subscribes to all of them with a deletion "
-        "lock.",
-    )
-    payload_bytes: ByteSize = Field(default=ByteSize(4 * MIB), description="Largest payload of one request.")
-
-    @property
-    def rules(self) -> WorklistRules:
-        """The same for those who know no settings."""
-        return WorklistRules(
-            worklist_label=self.label,
-            retention_days=self.retention_days,
-            deletion_locks=self.deletion_locks,
-            initial_reports=self.initial_reports,
-            other_patient_ids=self.other_patient_ids,
-        )
-
-
-class ProcedureSettings(Group):
-    """Scheduled and performed procedure steps: the modality worklist."""
-
-    hide_started: bool = Field(
-        default=False,
-        description="Take steps off the worklist as soon as something is done for them. Otherwise they stay, with the "
-        "status STARTED, until they are completed or discontinued.",
-    )
-    mark_stored: bool = Field(
-        default=True,
-        description="Give scheduled steps the status STARTED when an instance arrives that was made for them.",
-    )
-    from_workitems: bool = Field(
-        default=False,
-        description="Put a step into the schedule for each workitem that names a station, a modality and a start, and "
-        "let it follow the workitem.",
-    )
-    strict: bool = Field(
-        default=False,
-        description="Refuse performed procedure steps without the attributes of type 2 rather than add them empty, and "
-        "updates of attributes that were not created.",
-    )
-    import_steps: int = Field(
-        default=10_000, ge=1, le=1_000_000, description="Most steps that one request may put into the schedule."
-    )
-
-    @property
-    def rules(self) -> ScheduleRules:
-        """The same for those who know no settings."""
-        return ScheduleRules(self.hide_started)
-
-
-class CommitmentSettings(Group):
-    """Storage commitment."""
-
-    result_days: int = Field(
-        default=7, ge=1, le=36_500, description="Days for which the result of a storage commitment can be asked for."
-    )
-    immediate_seconds: float = Field(
-        default=5.0,
-        ge=0,
-        le=60,
-        description="Seconds that a requester of storage commitment waits for instances to be read back; what takes "
-        "longer is done in the background, and the answer is 202.",
-    )
-    unreadable_hours: int = Field(
-        default=24,
-        ge=0,
-        le=24 * 365,
-        description="Hours for which bytes that the store does not hand out are tried again before commitment fails.",
-    )
-    hold: bool = Field(
-        default=False,
-        description="Put studies of committed instances on legal hold, so that nobody can delete what is committed "
-        "until the hold is removed.",
-    )
-
-    @property
-    def rules(self) -> CommitmentRules:
-        """The same for those who know no settings."""
-        return CommitmentRules(self.result_days, self.immediate_seconds, self.unreadable_hours, self.hold)
-
-
-class JobSettings(Group):
-    """Long work that goes on after whatever stops it: `filmjacket jobs`."""
-
-    executor: bool = Field(
-        default=True,
-        description="Start an executor beside the server when jobs wait; it ends when there are none for a while. "
-        "Without it somebody has to run `filmjacket jobs run`.",
-    )
-    parallel: int = Field(default=1, ge=1, le=64, description="Jobs that one executor runs at the same time.")
-    step_seconds: float = Field(
-        default=2.0,
-        gt=0,
-        le=600,
-        description="How long a job works between two notes of where it is: what is done again after a crash, and how "
-        "long it takes until it is cancelled.",
-    )
-    poll_seconds: float = Field(
-        default=0.5, ge=0.05, le=60, description="How often an executor looks for the next job."
-    )
-    history_days: int = Field(
-        default=90, ge=1, le=36_500, description="Days for which jobs that are over are remembered."
-    )
-    purge_at: CronLine | None = Field(
-        default=None,
-        description="When deleted instances are purged, as cron has it, in UTC: 30 2 * * * for each night.",
-    )
-    purge_workitems_at: CronLine | None = Field(
-        default=None, description="When final workitems are removed whose retention is over."
-    )
-    sweep_at: CronLine | None = Field(default=None, description="When bytes that nobody refers to are removed.")
-    verify_at: CronLine | None = Field(default=None, description="When every stored instance is checked.")
-    reindex_at: CronLine | None = Field(default=None, description="When `filmjacket reindex` is made up for.")
-
-    @property
-    def schedule(self) -> dict[str, str]:
-        """The cron lines that are set, by kind of job."""
-        lines = {
-            "purge": self.purge_at,
-            "purge-workitems": self.purge_workitems_at,
-            "sweep": self.sweep_at,
-            "verify": self.verify_at,
-            "reindex": self.reindex_at,
-        }
-        return {kind: line for kind, line in lines.items() if line is not None}
-
-
-class DatabasePoolSettings(Group):
-    """Connections of each server process to the index, and how long they may take."""
-
-    readers: int = Field(default=16, ge=1, le=256, description="Most connections that read at the same time.")
-    writers: int = Field(
-        default=4, ge=1, le=64, description="Most connections that write at the same time; SQLite has one."
-    )
-    wait_seconds: float = Field(default=10.0, gt=0, le=600, description="How long a request waits for a connection.")
-    statement_seconds: float = Field(
-        default=120.0, gt=0, le=86_400, description="Longest that PostgreSQL works on one statement."
-    )
-    lock_seconds: float = Field(
-        default=20.0,
-        gt=0,
-        le=600,
-        description="How long a change waits in PostgreSQL for another one of the same study before it is tried again.",
-    )
-    reconnect_seconds: float = Field(
-        default=8.0,
-        ge=0,
-        le=600,
-        description="How long a request waits for a PostgreSQL server that is gone, a restart or a failover; then it "
-        "gets 503.",
-    )
-    prepare_after: int | None = Field(
-        default=None,
-        ge=0,
-        description="Uses after which a connection prepares a statement in PostgreSQL. Unset: never, which PgBouncer "
-        "in transaction mode needs.",
-    )
-
-
 class LaneSettings(Group):
     """Worker threads of each server process, by what they wait for."""
 
@@ -572,8 +258,8 @@ class Settings(BaseSettings):
         default=0.0,
         ge=0,
         le=3600,
-        description="How long a server that was told to stop serves on as ever while `/healthz/ready` says 503, so that "
-        "proxies notice.",
+        description="How long a server that was told to stop serves on as ever while `/healthz/ready` says 503, so "
+        "that proxies notice.",
     )
     shutdown_seconds: int = Field(
         default=10,
@@ -584,7 +270,7 @@ class Settings(BaseSettings):
     edition: Edition = Field(
         default=Edition.Y2026,
         description="Edition of PS3.18 followed where editions differ: "
-        "a search without matches is 200 with [] in 2026 and 204 in 2024.",
+        "a search without matches is 200 with [] in 2026 and 204 in 2024, a wrong Transaction UID 400 and 409.",
     )
     duplicates: DuplicatePolicy = Field(
         default=DuplicatePolicy.KEEP,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
 from filmjacket.dicom.json_model import decode_array
-from filmjacket.dicom.uids import is_tolerable_uid, is_valid_uid
+from filmjacket.dicom.uids import is_tolerable_uid
 from filmjacket.dicom.xml_model import decode_native
 from filmjacket.errors import BadRequest, UnsupportedMediaType
 from filmjacket.web.matching import MatchKind
@@ -121,11 +121,6 @@ def parse_ae_title(text: str, what: str) -> str:
             accepted=("an AE title such as RIS_1",),
         )
     return title
-
-
-def is_transaction_uid(text: str) -> bool:
-    """Tell whether a text can be a Transaction UID (PS3.5 9.1)."""
-    return is_valid_uid(text)
 
 
 # Search -------------------------------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ def test_processes_that_open_a_new_index_together_all_succeed(tmp_path: Path) ->
 
 
 def test_a_newer_index_is_worked_on_unless_it_says_otherwise(index_url: str) -> None:
-    """An older worker goes on after a newer one has migrated, and is refused when the tables are not its own any more."""
+    """An older worker goes on after a newer one has migrated, and is refused when it would not know the tables."""
     database = open_database(index_url)
 
     def note(statement: str) -> None:

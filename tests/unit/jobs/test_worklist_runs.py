@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.workitems import workitem
-
 from filmjacket.archive.deletions import DAY
 from filmjacket.archive.worklist_records import Missing
 from filmjacket.clock import now
@@ -15,6 +13,7 @@ from filmjacket.services.worklist import retention
 from filmjacket.services.worklist.cancel import request_cancellation
 from filmjacket.services.worklist.create import create
 from filmjacket.services.worklist.desk import Desk
+from tests.workitems import workitem
 
 if TYPE_CHECKING:
     import pytest

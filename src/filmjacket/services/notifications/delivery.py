@@ -59,7 +59,7 @@ def deliver(url: str, secret: str, body: bytes, rules: TargetRules, *, seconds: 
         return Delivered(f"no answer in {seconds:g} seconds")
     except (OSError, http.client.HTTPException, AttributeError) as error:
         # http.client meets an AttributeError when the connection is ended under it.
-        if not limit.is_alive():
+        if connection.aborted:
             return Delivered(f"no answer in {seconds:g} seconds")
         return Delivered(f"connection failed: {type(error).__name__}")
     finally:
@@ -96,7 +96,7 @@ class _Connection(http.client.HTTPConnection):
         self._address = address
         self._secure = secure
         self.default_port = 443 if secure else 80
-        self._aborted = False
+        self.aborted = False
 
     def connect(self) -> None:
         """Connect to the checked address; the certificate must be of the host that the URL names."""
@@ -104,12 +104,12 @@ class _Connection(http.client.HTTPConnection):
         self.sock = plain
         if self._secure:
             self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
-        if self._aborted:
+        if self.aborted:
             self.abort()
 
     def abort(self) -> None:
         """End it from another thread."""
-        self._aborted = True
+        self.aborted = True
         sock = self.sock
         if sock is not None:
             try:

@@ -40,6 +40,7 @@ class Reporting:
         self._subscriber = subscriber
         self._keep = keep
         self._send = send
+        self._after = 0
         self._count = 0
         self._sent = 0
         self._noted = 0
@@ -48,7 +49,7 @@ class Reporting:
         """Report until the server stops; then say so, if the subscriber is to hear it."""
         center = self._center
         try:
-            after = await self._begin()
+            after = self._after
             while not center.stopping:
                 wait = seconds if self._sent == self._noted else _NOTED_EVERY_SECONDS
                 events = await center.reports.next(after, wait)
@@ -64,15 +65,15 @@ class Reporting:
         finally:
             await self._note()
 
-    async def _begin(self) -> int:
-        """The number of the last event that this connection is not told of."""
+    async def begin(self) -> None:
+        """Find where to begin; before the connection opens, so that what happens from then on is heard."""
         log, run = self._center.log, self._center.run
         if not self._keep:
-            return await self._center.reports.last()
+            self._after = await self._center.reports.last()
+            return
         sent = await run(log.sent, self._subscriber)
         self._sent = self._noted = sent or 0
-        after, self._count = await run(log.missed, self._subscriber, self._noted, self._keep)
-        return after
+        self._after, self._count = await run(log.missed, self._subscriber, self._noted, self._keep)
 
     async def _report(self, events: Sequence[LoggedEvent]) -> None:
         for event in events:

@@ -73,13 +73,6 @@ def rows_by_tag() -> Mapping[str, Row]:
     return {row.tag: row for row in rows()}
 
 
-def walk(level: tuple[Row, ...] | None = None, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Row]]:
-    """Yield every row with its path of tags, parents first."""
-    for row in rows() if level is None else level:
-        yield (*above, row.tag), row
-        yield from walk(row.items, (*above, row.tag))
-
-
 def _level(lines: list[tuple[int, list[str]]], depth: int) -> Iterator[Row]:
     """Make the rows of one depth; the deeper lines that follow one are its items."""
     starts = [number for number, (at, _) in enumerate(lines) if at == depth]

@@ -24,7 +24,7 @@ TAKEN = [
 ]
 
 
-@pytest.mark.parametrize(("raw", "expected"), TAKEN, ids=str)
+@pytest.mark.parametrize(("raw", "expected"), TAKEN, ids=[raw.decode() for raw, _ in TAKEN])
 def test_taken(raw: bytes, expected: ChangeQuery) -> None:
     assert parse_change_query(raw) == expected
 

@@ -11,7 +11,7 @@ from pydicom.uid import generate_uid
 from tests.workitems import code, element, performed, request, workitem
 
 from filmjacket.archive.worklist_records import State, Workitem
-from filmjacket.services.worklist.attribute_table import MACROS, rows, rows_by_tag, walk
+from filmjacket.services.worklist.attribute_table import MACROS, rows, rows_by_tag
 from filmjacket.services.worklist.change_state import change_state
 from filmjacket.services.worklist.create import create
 from filmjacket.services.worklist.final_state import OUTPUT, missing_for
@@ -23,11 +23,21 @@ from filmjacket.web.charset_choice import NO_WISHES
 from filmjacket.web.workitem_grammar import parse_workitem_search
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.unit.services.worklist.conftest import Office
 
     from filmjacket.services.worklist.attribute_table import Row
 
-ALL = list(walk())
+
+def walk(level: tuple[Row, ...], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Row]]:
+    """Every row with its path of tags, parents first."""
+    for row in level:
+        yield (*above, row.tag), row
+        yield from walk(row.items, (*above, row.tag))
+
+
+ALL = list(walk(rows()))
 TOP = [row for path, row in ALL if len(path) == 1]
 SERVERS_OWN = {"00081195", "00080016", "00080018", "00404010"}
 
@@ -127,7 +137,7 @@ def test_create(office: Office, path: tuple[str, ...], row: Row) -> None:
         assert created(office, there) is False
 
 
-@pytest.mark.parametrize("macro", [name for name in MACROS])
+@pytest.mark.parametrize("macro", list(MACROS))
 def test_items_with_a_macro_are_whole(office: Office, macro: str) -> None:
     row = next(row for row in TOP if row.macro == macro)
     needed = [*MACROS[macro].required, *MACROS[macro].one_of[:1]]
@@ -190,7 +200,7 @@ def final_ready(state: State) -> dict[str, Any]:
 @pytest.mark.parametrize("state", [State.COMPLETED, State.CANCELED])
 @pytest.mark.parametrize(("path", "row"), ALL, ids=lambda value: ".".join(value) if isinstance(value, tuple) else "")
 def test_final_state(path: tuple[str, ...], row: Row, state: State) -> None:
-    needed = row.final == "R" or row.final == ("P" if state is State.COMPLETED else "X")
+    needed = row.final in {"R", "P" if state is State.COMPLETED else "X"}
     attributes = final_ready(state)
     assert missing_for(state, attributes) == ()
     level = attributes
