@@ -18,8 +18,9 @@ from anyio.to_thread import run_sync
 from filmjacket.errors import FilmjacketError
 from filmjacket.events.postgres import PostgresWakeups
 from filmjacket.events.wakeups import LocalWakeups
+from filmjacket.metrics import count
 from filmjacket.services.notifications.center import NotificationCenter, announce_start
-from filmjacket.services.notifications.delivery import deliver
+from filmjacket.services.notifications.delivery import Delivered, deliver
 from filmjacket.services.notifications.targets import TargetRules
 from filmjacket.services.notifications.upkeep import LogUpkeep, Turns
 from filmjacket.services.notifications.webhooks import Dispatcher
@@ -98,7 +99,14 @@ def open_sender(settings: Settings) -> Send:
     """What sends one event to a target that the settings allow."""
     rules = target_rules(settings)
     seconds = settings.webhooks.seconds
-    return lambda url, secret, body: deliver(url, secret, body, rules, seconds=seconds)
+
+    def send(url: str, secret: str, body: bytes) -> Delivered:
+        delivered = deliver(url, secret, body, rules, seconds=seconds)
+        outcome = "failed" if delivered.failure else "delivered"
+        count("filmjacket_notifications_total", channel="webhooks", outcome=outcome)
+        return delivered
+
+    return send
 
 
 def target_rules(settings: Settings) -> TargetRules:

@@ -18,12 +18,17 @@ if TYPE_CHECKING:
     from filmjacket.settings import Settings
 
 
-@asynccontextmanager
-async def watching(settings: Settings) -> AsyncGenerator[None]:
-    """Watch this process as the settings ask for, while it serves."""
+def share_numbers(settings: Settings) -> None:
+    """Count where the server that this process belongs to finds it."""
     directory = shared_directory()
     if settings.metrics.enabled and directory is not None:
         REGISTRY.share(SharedCells(directory).place)
+
+
+@asynccontextmanager
+async def watching(settings: Settings) -> AsyncGenerator[None]:
+    """Watch this process as the settings ask for, while it serves."""
+    share_numbers(settings)
     count("filmjacket_worker_starts_total")
     SLOW.watch(settings.log.slow_query_ms)
     tracer = None

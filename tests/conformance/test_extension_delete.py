@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -65,10 +65,15 @@ class Deletable:
 
 
 @pytest.fixture
-def deletable(tmp_path: Path, blank_archive: Path, make_client: Callable[..., TestClient]) -> Callable[..., Deletable]:
+def deletable(
+    tmp_path: Path,
+    blank_archive: Path,
+    make_client: Callable[..., TestClient],
+    backend_settings: Callable[[Path], dict[str, Any]],
+) -> Callable[..., Deletable]:
     def make(*, count: int = 2, **changes: object) -> Deletable:
         changes.setdefault("deletion", RULES)
-        settings = Settings(data=tmp_path / "archive", **changes)
+        settings = Settings(data=tmp_path / "archive", **backend_settings(tmp_path / "archive"), **changes)
         made = Deletable(make_client(**(changes | {"data": settings.data})), series(count), settings)
         assert made.store(*made.files).status_code == 200
         return made

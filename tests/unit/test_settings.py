@@ -155,21 +155,6 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "commitment.immediate_seconds": ("0", 0.0),
     "commitment.unreadable_hours": ("1", 1),
     "commitment.hold": ("true", True),
-    "notifications.stable_seconds": ("300", 300),
-    "notifications.keep_days": ("365", 365),
-    "notifications.queue_events": ("0", 0),
-    "notifications.queue_hours": ("24", 24),
-    "notifications.listeners": ("50", 50),
-    "notifications.heartbeat_seconds": ("5", 5.0),
-    "notifications.fallback_subscribers": ("RIS, PACS", ("RIS", "PACS")),
-    "webhooks.enabled": ("false", False),
-    "webhooks.allow_http": ("true", True),
-    "webhooks.allowed_networks": ("10.1.0.0/16", ("10.1.0.0/16",)),
-    "webhooks.ports": ("443,9443", (443, 9443)),
-    "webhooks.seconds": ("3", 3.0),
-    "webhooks.attempts": ("3", 3),
-    "webhooks.first_wait_seconds": ("1", 1.0),
-    "webhooks.longest_wait_seconds": ("60", 60.0),
 }
 
 

@@ -37,6 +37,7 @@ from filmjacket.jobs.kinds import kind_named
 from filmjacket.jobs.schedule import due_jobs
 from filmjacket.jobs.tools import Tools
 from filmjacket.jobs.waiting import ask_for_executor, want_no_executor
+from filmjacket.metrics import adjust, count, observe
 
 if TYPE_CHECKING:
     from filmjacket.jobs.engine import EngineJobs
@@ -156,14 +157,19 @@ def register(runner: Runner) -> None:
         job_id = str(DBOS.workflow_id)
         _log.info("job runs", job=job_id, kind=kind)
         kept: dict[str, Any] | None = None
+        adjust("filmjacket_jobs_running", 1, job=kind)
         try:
             while kept is None or kept["cursor"] is not None:
                 kept = advance(job_id, kind, arguments, kept)
         except FilmjacketError as error:
             _log.warning("job failed", job=job_id, kind=kind, reason=error.message)
+            count("filmjacket_jobs_total", job=kind, outcome="failed")
             raise
         finally:
+            adjust("filmjacket_jobs_running", -1, job=kind)
             runner.forget(job_id)
+        count("filmjacket_jobs_total", job=kind, outcome="done")
+        observe("filmjacket_job_seconds", kept["seconds"], job=kind)
         _log.info("job is done", job=job_id, kind=kind, items=kept["done"], seconds=round(kept["seconds"], 1))
         return {"done": kept["done"]}
 

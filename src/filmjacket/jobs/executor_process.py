@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from filmjacket.jobs.executor import Executor, new_executor_id
 from filmjacket.logs import configure_logging
 from filmjacket.opening import open_archive
+from filmjacket.watching import share_numbers
 
 if TYPE_CHECKING:
     from filmjacket.settings import Settings
@@ -26,6 +27,7 @@ def run_executor(settings: Settings, *, until_idle: bool, parent: int | None = N
         signal.signal(number, lambda _number, _frame: stop.set())
     if parent is not None:
         threading.Thread(target=_watch_parent, args=(parent, stop), name="parent-watch", daemon=True).start()
+    share_numbers(settings)
     Executor(settings, open_archive(settings), new_executor_id()).run(stop, until_idle=until_idle)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

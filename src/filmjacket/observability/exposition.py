@@ -29,7 +29,7 @@ _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 OF_PROCESSES: Final = (
-    ("filmjacket_workers", "Worker processes that live."),
+    ("filmjacket_workers", "Processes that live: workers, and the executor of jobs while there is one."),
     ("filmjacket_worker_resident_bytes", "Memory of a worker, shared pages included."),
     ("filmjacket_worker_cpu_seconds_total", "Processor time of a worker since it was started."),
     ("filmjacket_worker_open_files", "Open files and connections of a worker."),

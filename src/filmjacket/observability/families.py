@@ -89,7 +89,6 @@ FAMILIES: Final = (
     _histogram("job_seconds", "Time that a job took.", "job"),
     _gauge("jobs_running", "Jobs that run.", "job"),
     _counter("notifications_total", "Events handed to a channel, by outcome.", "channel", "outcome"),
-    _gauge("notifications_waiting", "Events that wait for delivery.", "channel"),
     _gauge("subscribers", "Open connections that events go to.", "channel"),
     # The processes.
     _counter("worker_starts_total", "Worker processes that were started."),

@@ -117,7 +117,7 @@ def _environment_text(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     if isinstance(value, tuple):
-        return ",".join(cast("tuple[str, ...]", value))
+        return ",".join(map(str, cast("tuple[object, ...]", value)))
     return str(value)
 
 

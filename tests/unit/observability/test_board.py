@@ -56,6 +56,11 @@ def test_every_metric_has_a_panel():
     assert set(BY_NAME) | {name for name, _ in OF_PROCESSES} == asked
 
 
+def test_every_metric_is_counted_somewhere():
+    sources = "".join(path.read_text() for path in Path("src/filmjacket").rglob("*.py") if path.name != "families.py")
+    assert [family.name for family in FAMILIES if f'"{family.name}"' not in sources] == []
+
+
 def test_panels_have_their_own_place_and_name():
     assert len({panel["id"] for panel in BOARD["panels"]}) == len(BOARD["panels"])
     assert len({panel["title"] for panel in PANELS}) == len(PANELS)

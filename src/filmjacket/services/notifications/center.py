@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from filmjacket.archive.changes import ChangeFilter, Log
 from filmjacket.clock import now
 from filmjacket.events.followers import Followers
+from filmjacket.metrics import gauge
 from filmjacket.services.notifications.event_reports import COLD_START, RESTARTED, WARM_START, status_change
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class NotificationCenter:
         self.reports: Followers[LoggedEvent] = Followers(log.events, lambda: log.extent(Log.EVENTS).last, wakeups, run)
         self._most = most
         self._listeners: set[object] = set()
+        self._open = gauge("filmjacket_subscribers", channel="events")
         self._nobody_left = asyncio.Event()
         self._farewell: frozenset[str] = frozenset()
 
@@ -53,11 +55,13 @@ class NotificationCenter:
         if len(self._listeners) >= self._most or self.changes.closed:
             return False
         self._listeners.add(listener)
+        self._open.put(len(self._listeners))
         return True
 
     def dismiss(self, listener: object) -> None:
         """Count a connection out."""
         self._listeners.discard(listener)
+        self._open.put(len(self._listeners))
         if self.changes.closed and not self._listeners:
             self._nobody_left.set()
 
