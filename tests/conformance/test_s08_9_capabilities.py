@@ -29,6 +29,11 @@ WADL_NAMES = {
     "path": "BulkDataReference",
     "performed": "ModalityPerformedProcedureStep",
     "step": "ScheduledProcedureStepID",
+    "workitem": "Workitem",
+    "aetitle": "AETitle",
+    "requester": "Requester",
+    "uid": "NonPatientInstance",
+    "transaction": "transactionUID",
 }
 TEMPLATES = sorted({row.template for row in TABLE})
 
