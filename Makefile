@@ -10,9 +10,8 @@ NEWEST := $(shell for v in 3.14 3.13 3.12; do for p in python$$v $(HOME)/.pyenv/
 	"$$p" -c 'import ensurepip' >/dev/null 2>&1 && { echo "$$p"; exit; }; done; done)
 FUZZ_SECONDS ?= 60
 # Rendering and transcoding come after the bytes were read; they are the same on every backend.
-SERVICE_TESTS := $(wildcard tests/conformance/test_s10_[56]*.py tests/conformance/test_s1[1-5]_*.py \
-	tests/conformance/test_s08_4_c*.py tests/conformance/test_s08_10*.py tests/conformance/test_extension_*.py \
-	$(patsubst %,tests/conformance/test_s10_4_%.py,bulkdata frames metadata pixeldata retrieve_instances zip))
+SERVICE_TESTS := $(wildcard tests/conformance/test_s1[1-5]_*.py tests/conformance/test_extension_*.py \
+	$(patsubst %,tests/conformance/test_s10_%.py,4_bulkdata 4_frames 4_metadata 4_retrieve_instances 5_store 6_search))
 
 .PHONY: help demo test check lint unit conformance scaleout servers newest fuzz bench docs gallery format clean
 
@@ -59,13 +58,13 @@ scaleout: $(STAMP) ## the tests of the services again, on PostgreSQL and S3
 servers: $(STAMP) ## real servers: third-party clients, guarantees, faults of the engines
 	$(BIN)/pytest -q -n auto --dist loadfile tests/interop tests/guarantees tests/engines
 
-newest: $(STAMP) ## unit and property tests on the newest Python that is installed
+newest: $(STAMP) ## unit tests on the newest Python that is installed
 ifeq ($(NEWEST),)
 	@echo "newest: only $(PYTHON) is installed, nothing more to test"
 else
 	@test -x $(VENV)-newest/bin/python || $(NEWEST) -m venv $(VENV)-newest
 	$(VENV)-newest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
-	$(VENV)-newest/bin/python -m pytest -q -n auto tests/unit tests/property
+	$(VENV)-newest/bin/python -m pytest -q -n auto tests/unit
 endif
 
 fuzz: $(STAMP) ## malformed input against the parsers for FUZZ_SECONDS in all
