@@ -96,7 +96,7 @@ def loaded(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[TestClient, str, str]]:
     data: Path = tmp_path_factory.mktemp("frames") / "archive"
-    with TestClient(create_app(Settings(data=data)), base_url="http://testserver:8104") as client:
+    with TestClient(create_app(Settings(data=data, webhooks={"enabled": False})), base_url="http://testserver:8104") as client:
         answer = client.post(
             f"{BASE}/studies",
             content=file_of(request.param, "2.25.13\0"),

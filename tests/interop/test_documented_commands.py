@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
 from pydicom.uid import generate_uid
-from tests import codestreams, samples
+from tests import codestreams, non_patient, procedures, samples
 from tests.conftest import start_server
 
 if TYPE_CHECKING:
@@ -36,6 +39,8 @@ def commands() -> Iterator[tuple[str, str]]:
     for page in PAGES:
         for language, block in BLOCK.findall(page.read_text(encoding="utf-8")):
             if language not in {"", "sh", "console"} or "curl " not in block or "example.org" in block:
+                continue
+            if "curl -N " in block:  # a stream that has no end; what comes over it is tested elsewhere
                 continue
             lines = block.replace("\\\n", " ").splitlines()
             if any(line.startswith("$ ") for line in lines):
@@ -69,6 +74,7 @@ def test_curl_commands_succeed(server: Server, tmp_path: Path, page: str, text: 
     file = samples.sample("CT_small.dcm")
     for name in ("ct.dcm", "file.dcm"):
         (folder / name).write_bytes(file)
+    make_files(server, folder, begun="begin.json" not in text)
     study, series, instance = samples.uids(file)
     for sample in ("CT_small.dcm", "MR_small.dcm", "emri_small.dcm"):
         headers = {"Content-Type": "application/dicom"}
@@ -87,6 +93,26 @@ def test_curl_commands_succeed(server: Server, tmp_path: Path, page: str, text: 
         ["bash", "-c", script], cwd=folder, env=os.environ | variables, check=False, capture_output=True, timeout=60
     )
     assert done.returncode == 0, (page, text, done.stdout[-500:], done.stderr[-500:])
+
+
+def make_files(server: Server, folder: Path, *, begun: bool) -> None:
+    """What pages send of a reader's own; a performed step that has `begun` is at the server, and so is the palette."""
+    palette = non_patient.file_of("1.2.840.10008.5.1.4.39.1", "1.2.3")
+    (folder / "palette.dcm").write_bytes(palette)
+    (folder / "today.csv").write_text(
+        "PatientID,PatientName,AccessionNumber,ScheduledStationAETitle,Modality,ScheduledProcedureStepStartDate,"
+        "ScheduledProcedureStepStartTime,ScheduledProcedureStepID,ScheduledProcedureStepDescription\n"
+        "4711,Doe^Jane,A1,CT1,CT,20261122,0815,S1,Chest\n"
+    )
+    begin = json.dumps(procedures.performed()).encode()
+    (folder / "begin.json").write_bytes(begin)
+    (folder / "end.json").write_text(json.dumps(procedures.completing()))
+    sent = [("color-palettes", "application/dicom", palette)]
+    if begun:
+        sent.append(("modality-performed-procedure-steps/1.2.3.4", "application/dicom+json", begin))
+    for path, kind, body in sent:
+        with suppress(HTTPError), urlopen(Request(f"{server.url}/{path}", body, {"Content-Type": kind})):
+            pass
 
 
 def make_photo(folder: Path, page: str) -> None:
