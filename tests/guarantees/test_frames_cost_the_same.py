@@ -96,7 +96,8 @@ def loaded(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[TestClient, str, str]]:
     data: Path = tmp_path_factory.mktemp("frames") / "archive"
-    with TestClient(create_app(Settings(data=data, webhooks={"enabled": False})), base_url="http://testserver:8104") as client:
+    settings = Settings(data=data, webhooks={"enabled": False})  # which would ask the index now and then
+    with TestClient(create_app(settings), base_url="http://testserver:8104") as client:
         answer = client.post(
             f"{BASE}/studies",
             content=file_of(request.param, "2.25.13\0"),
