@@ -57,4 +57,6 @@ class WebhookSettings(Group):
     first_wait_seconds: float = Field(
         default=2.0, gt=0, le=3600, description="Wait before the second attempt; it doubles with each further one."
     )
-    longest_wait_seconds: float = Field(default=3600.0, gt=0, le=7 * 24 * 3600, description="Longest wait between two attempts.")
+    longest_wait_seconds: float = Field(
+        default=3600.0, gt=0, le=7 * 24 * 3600, description="Longest wait between two attempts."
+    )
