@@ -7,12 +7,15 @@ module costs 60 MB and most of a second to import, so only commands that need it
 from __future__ import annotations
 
 import logging
+import sqlite3
+import time
 from dataclasses import asdict
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 from dbos import DBOS, DBOSClient, EnqueueOptions, Serializer, WorkflowStatus
+from sqlalchemy import Engine, event
 
 from filmjacket.clock import now
 from filmjacket.errors import FilmjacketError, NotFound
@@ -44,6 +47,24 @@ _STATES: Final = {
     "CANCELLED": JobState.CANCELLED,
 }
 UNFINISHED: Final = ["ENQUEUED", "DELAYED", "PENDING"]
+
+
+SUBSECONDS: Final = (3, 42, 0)
+"""The first SQLite whose `unixepoch` knows fractions. From Python 3.12 on the engine takes for granted that it does;
+Debian 12 has an older one, which answers NULL."""
+
+
+def _teach_subseconds(connection: object, _record: object) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.create_function("unixepoch", 1, _seconds)
+
+
+def _seconds(_modifier: object) -> float:
+    return time.time()
+
+
+if sqlite3.sqlite_version_info < SUBSECONDS:
+    event.listen(Engine, "connect", _teach_subseconds)
 
 
 class JobFailed(FilmjacketError):
