@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import hashlib
 import os
 import threading
@@ -234,11 +235,12 @@ def test_a_discarded_blob_cannot_be_published(blobs: LocalBlobs, tmp_path: Path)
 
 
 def test_idle_uploads_hold_no_descriptors(blobs: LocalBlobs):
+    gc.collect()  # what other tests left open
     before = open_files()
     waiting = [staged(blobs, b"x" * 1000) for _ in range(50)]
-    assert open_files() == before
+    assert open_files() <= before
     blobs.publish(waiting)
-    assert open_files() == before
+    assert open_files() <= before
 
 
 def test_remove_takes_lists_and_ignores_missing(blobs: LocalBlobs):
