@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from filmjacket.dicom.levels import Level
 from filmjacket.maintenance.export import ExportFate, ExportOutcome, export_instance
+from filmjacket.side_by_side import in_order
 from filmjacket.web.query import parse_search
 from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from concurrent.futures import Future
     from pathlib import Path
 
     from filmjacket.archive.ports import Index
+    from filmjacket.archive.records import StoredInstance
     from filmjacket.opening import Archive
 
 __all__ = ["ExportFate", "ExportOutcome", "export_instance", "export_instances"]
@@ -28,18 +27,12 @@ def export_instances(
     archive: Archive, ref: ResourceRef, destination: Path, *, workers: int
 ) -> Generator[ExportOutcome]:
     """Write every instance below `ref`; study by study, so that memory does not grow with the archive."""
-    executor = ThreadPoolExecutor(workers, thread_name_prefix="export")
-    running: deque[Future[ExportOutcome]] = deque()
-    try:
-        for study in _studies(archive.index, ref):
-            for instance in archive.index.instances(study):
-                running.append(executor.submit(export_instance, archive.blobs, instance, destination))
-                if len(running) > 2 * workers:
-                    yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
-    finally:
-        executor.shutdown(cancel_futures=True)
+    instances = (instance for study in _studies(archive.index, ref) for instance in archive.index.instances(study))
+
+    def export(instance: StoredInstance) -> ExportOutcome:
+        return export_instance(archive.blobs, instance, destination)
+
+    yield from in_order(export, instances, workers=workers, name="export")
 
 
 def _studies(index: Index, ref: ResourceRef) -> Iterator[ResourceRef]:

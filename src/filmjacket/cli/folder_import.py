@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,10 @@ from filmjacket.archive.records import StoreResult
 from filmjacket.dicom.header import HeaderReader
 from filmjacket.errors import DicomError
 from filmjacket.services.studies.ingest import StoreFailure
+from filmjacket.side_by_side import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
-    from concurrent.futures import Future
 
     from filmjacket.opening import Archive
     from filmjacket.services.studies.ingest import Ingest, Received
@@ -97,17 +97,10 @@ def import_files(archive: Archive, paths: Iterable[Path], *, workers: int) -> Ge
 
     When the consumer stops early, batches that have begun are completed and the rest is left for next time.
     """
-    running: deque[Future[list[FileOutcome]]] = deque()
-    executor = ThreadPoolExecutor(workers, thread_name_prefix="import")
-    try:
-        for batch in _batches(find_files(paths)):
-            running.append(executor.submit(import_batch, archive, batch))
-            if len(running) > 2 * workers:
-                yield from running.popleft().result()
-        while running:
-            yield from running.popleft().result()
-    finally:
-        executor.shutdown(cancel_futures=True)
+    batches = _batches(find_files(paths))
+    with closing(in_order(partial(import_batch, archive), batches, workers=workers, name="import")) as done:
+        for outcomes in done:
+            yield from outcomes
 
 
 def import_batch(archive: Archive, files: Sequence[FoundFile]) -> list[FileOutcome]:

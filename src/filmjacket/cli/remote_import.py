@@ -7,9 +7,9 @@ where it was.
 from __future__ import annotations
 
 import time
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,11 +17,11 @@ from filmjacket.cli.folder_import import FATES, REASONS, Fate, FileOutcome
 from filmjacket.cli.remote_archive import RemoteRefusal
 from filmjacket.errors import Unavailable
 from filmjacket.services.studies.ingest import StoreFailure
+from filmjacket.side_by_side import in_order
 from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Generator, Iterable, Iterator
 
     from filmjacket.cli.remote_archive import RemoteArchive
     from filmjacket.opening import Archive
@@ -51,22 +51,28 @@ def import_remote(
 
     When the consumer stops early, batches that have begun are completed and the rest is left for next time.
     """
-    running: deque[Future[list[FileOutcome]]] = deque()
-    executor = ThreadPoolExecutor(workers, thread_name_prefix="import")
-    try:
-        for study in studies:
-            wanted = remote.instances(study)
-            known = _stored(archive, study)
-            yield from (_outcome(ref, Fate.ALREADY_STORED) for ref in wanted if ref.instance in known)
-            missing = [ref for ref in wanted if ref.instance not in known]
-            for start in range(0, len(missing), BATCH):
-                running.append(executor.submit(_import_batch, archive, remote, missing[start : start + BATCH]))
-                if len(running) > 2 * workers:
-                    yield from running.popleft().result()
-        while running:
-            yield from running.popleft().result()
-    finally:
-        executor.shutdown(cancel_futures=True)
+    batches = _batches(archive, remote, studies)
+    with closing(in_order(partial(_import_batch, archive, remote), batches, workers=workers, name="import")) as done:
+        for outcomes in done:
+            yield from outcomes
+
+
+def _batches(archive: Archive, remote: RemoteArchive, studies: Iterable[str]) -> Iterator[_Batch]:
+    for study in studies:
+        wanted = remote.instances(study)
+        known = _stored(archive, study)
+        yield _Batch([ref for ref in wanted if ref.instance in known], stored=True)
+        missing = [ref for ref in wanted if ref.instance not in known]
+        for start in range(0, len(missing), BATCH):
+            yield _Batch(missing[start : start + BATCH])
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Instances of one study; those that are `stored` here need nothing."""
+
+    refs: list[ResourceRef]
+    stored: bool = False
 
 
 def compare(archive: Archive, remote: RemoteArchive, studies: Iterable[str]) -> Generator[Difference | None]:
@@ -82,11 +88,13 @@ def _stored(archive: Archive, study: str) -> set[str]:
     return {instance.sop_uid for instance in archive.index.instances(ResourceRef(study))}
 
 
-def _import_batch(archive: Archive, remote: RemoteArchive, refs: Sequence[ResourceRef]) -> list[FileOutcome]:
+def _import_batch(archive: Archive, remote: RemoteArchive, batch: _Batch) -> list[FileOutcome]:
+    if batch.stored:
+        return [_outcome(ref, Fate.ALREADY_STORED) for ref in batch.refs]
     outcomes: list[FileOutcome] = []
     received: dict[ResourceRef, Received] = {}
     try:
-        for ref in refs:
+        for ref in batch.refs:
             taken = _receive(archive, remote, ref)
             if isinstance(taken, FileOutcome):
                 outcomes.append(taken)

@@ -5,17 +5,16 @@ What is there already is not copied again, so that a copy that was interrupted g
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from filmjacket.errors import NotFound, Unavailable
 from filmjacket.maintenance.verify import Damage, Finding, check_blob
+from filmjacket.side_by_side import in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from concurrent.futures import Future
+    from collections.abc import Callable, Iterable
 
     from filmjacket.archive.ports import Blobs, StagedBlob
     from filmjacket.archive.records import BlobRef
@@ -35,11 +34,6 @@ class CopyReport:
         """Whether the target has everything."""
         return not self.findings
 
-    @property
-    def missing(self) -> bool:
-        """Whether something was gone from the source: it may have been replaced or purged meanwhile."""
-        return any(finding.damage is Damage.MISSING for finding in self.findings)
-
 
 def copy_blobs(
     wanted: Iterable[list[tuple[str, BlobRef]]],
@@ -58,10 +52,10 @@ def copy_blobs(
     copied = present = total = 0
     findings: list[Finding] = []
 
-    def one(sop_uid: str, blob: BlobRef) -> tuple[bool, Finding | None]:
-        return _copy(sop_uid, blob, source, target, check_present=check_present)
+    def copy(item: tuple[str, BlobRef]) -> tuple[BlobRef, bool, Finding | None]:
+        return item[1], *_copy(*item, source, target, check_present=check_present)
 
-    for blob, (done, finding) in _in_order(wanted, one, workers):
+    for blob, done, finding in in_order(copy, chain.from_iterable(wanted), workers=workers, name="copy"):
         if finding is not None:
             findings.append(finding)
         elif done:
@@ -108,24 +102,3 @@ def _receive(staged: StagedBlob, sop_uid: str, blob: BlobRef, source: Blobs) -> 
     if came.size != blob.size:
         return Finding(sop_uid, blob, Damage.SIZE, f"{came.size} bytes instead of {blob.size}")
     return None if came.sha256 == blob.sha256 else Finding(sop_uid, blob, Damage.DIGEST)
-
-
-def _in_order(
-    wanted: Iterable[list[tuple[str, BlobRef]]],
-    one: Callable[[str, BlobRef], tuple[bool, Finding | None]],
-    workers: int,
-) -> Iterator[tuple[BlobRef, tuple[bool, Finding | None]]]:
-    running: deque[tuple[BlobRef, Future[tuple[bool, Finding | None]]]] = deque()
-    executor = ThreadPoolExecutor(workers, thread_name_prefix="copy")
-    try:
-        for batch in wanted:
-            for sop_uid, blob in batch:
-                running.append((blob, executor.submit(one, sop_uid, blob)))
-                if len(running) > 2 * workers:
-                    first, future = running.popleft()
-                    yield first, future.result()
-        while running:
-            first, future = running.popleft()
-            yield first, future.result()
-    finally:
-        executor.shutdown(cancel_futures=True)

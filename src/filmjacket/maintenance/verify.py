@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from filmjacket.archive.blob_check import Damage, Finding, check_blob
+from filmjacket.side_by_side import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from concurrent.futures import Future
 
     from filmjacket.archive.ports import Blobs, Index
     from filmjacket.archive.records import BlobRef
@@ -58,21 +57,9 @@ def verify(
 
 
 def _check_all(index: Index, blobs: Blobs, workers: int) -> Iterator[tuple[Finding | None, BlobRef]]:
-    """Results in the index's order, with no more work queued than keeps the workers busy."""
-    running: deque[tuple[Future[Finding | None], BlobRef]] = deque()
-    executor = ThreadPoolExecutor(workers, thread_name_prefix="verify")
-    try:
-        for batch in index.blobs():
-            for sop_uid, blob in batch:
-                running.append((executor.submit(check_blob, blobs, sop_uid, blob), blob))
-                if len(running) > 2 * workers:
-                    yield _first(running)
-        while running:
-            yield _first(running)
-    finally:
-        executor.shutdown(cancel_futures=True)
+    """Results in the index's order."""
 
+    def check(item: tuple[str, BlobRef]) -> tuple[Finding | None, BlobRef]:
+        return check_blob(blobs, *item), item[1]
 
-def _first(running: deque[tuple[Future[Finding | None], BlobRef]]) -> tuple[Finding | None, BlobRef]:
-    future, blob = running.popleft()
-    return future.result(), blob
+    yield from in_order(check, chain.from_iterable(index.blobs()), workers=workers, name="verify")
