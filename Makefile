@@ -37,8 +37,8 @@ check: $(STAMP) ## lint, types, import contracts, unit tests: before every commi
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint unit
 
 lint: $(STAMP) ## format, lint, types, import contracts
-	$(BIN)/ruff format --check src tests perf fuzz
-	$(BIN)/ruff check src tests perf fuzz
+	$(BIN)/ruff format --check src tests perf fuzz deploy docs
+	$(BIN)/ruff check src tests perf fuzz deploy docs
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
@@ -81,8 +81,8 @@ gallery: $(STAMP) ## docs/images/gallery.jpg: what public files look like (docs/
 	$(BIN)/python docs/gallery.py
 
 format: $(STAMP) ## rewrite sources in the house style
-	$(BIN)/ruff format src tests perf fuzz
-	$(BIN)/ruff check --fix src tests perf fuzz
+	$(BIN)/ruff format src tests perf fuzz deploy docs
+	$(BIN)/ruff check --fix src tests perf fuzz deploy docs
 
 clean: ## remove everything that was made
 	rm -rf $(VENV) $(VENV)-newest demo-data site build dist .pytest_cache .ruff_cache .hypothesis

@@ -1,6 +1,7 @@
 """Write every deployment example from `truth.toml`, so that they cannot disagree.
 
-Example: `python deploy/generate.py`; with `--check` nothing is written, and the exit status is 1 if a file is not current.
+Example: `python deploy/generate.py`; with `--check` nothing is written, and the exit status is 1 if a file
+is not current.
 """
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script, not part of a package
 """Draws `docs/images/gallery.jpg`: what the server makes of public files, each picture asked for over HTTP.
 
 Real files are those that `pydicom` and `pydicom-data` carry; transfer syntaxes that none of them has are asked of the

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script, not part of a package
 """Writes the reference pages and `docs/where-is.md` from the code. `make docs` runs it.
 
 `--check` writes nothing and exits with 1 when a page is not what the code says; a test does the same.

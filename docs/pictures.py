@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script, not part of a package
 """Draws `docs/images/terminal.svg` from a real session: loads the samples, serves them, asks them, checks them.
 
 Not run by `make docs`, since times differ from run to run: `.venv/bin/python docs/pictures.py`.

@@ -1,7 +1,7 @@
 """An AI worker: claims segmentation work, does it, completes it.
 
-Try it: `filmjacket demo` in one terminal, `python docs/scripts/ai_worker.py http://127.0.0.1:8104/dicom-web` in another,
-then create a workitem with the label "Segment lung", as docs/how-to/use-the-client.md shows.
+Try it: `filmjacket demo` in one terminal, `python docs/scripts/ai_worker.py http://127.0.0.1:8104/dicom-web` in
+another, then create a workitem with the label "Segment lung", as docs/how-to/use-the-client.md shows.
 """
 
 from __future__ import annotations

@@ -10,12 +10,11 @@ from starlette.responses import Response
 from filmjacket.archive.commitment_records import CommitmentState
 from filmjacket.dicom.json_model import encode_attributes
 from filmjacket.dicom.xml_model import encode_native
-from filmjacket.errors import FilmjacketError, TooLarge
-from filmjacket.http.receiving import check_announced_length, drain
+from filmjacket.errors import FilmjacketError
+from filmjacket.http.receiving import drain, receive_body
 from filmjacket.http.request import base_url_of, context_of, preferences_of, raw_query
 from filmjacket.http.responses import TextResponse
 from filmjacket.services.commitment.payload import media_type_of, read_data_sets
-from filmjacket.services.studies.content_coding import ContentDecoder, content_coding_of
 from filmjacket.services.studies.download import Part, multi_part
 from filmjacket.web import negotiate
 from filmjacket.web.charset_choice import choose_charset, in_charset, parse_charset_wishes, with_charset
@@ -39,7 +38,7 @@ async def request_commitment(request: Request) -> Response:
     transaction_uid = _transaction_of(request)
     try:
         media_type = media_type_of(request.headers.get("content-type"))
-        body = await _body(request)
+        body = await receive_body(request, context.settings.limits.metadata_bytes)
     except FilmjacketError:
         await drain(request)
         raise
@@ -81,25 +80,6 @@ def _form(request: Request) -> tuple[Representation, Charset]:
     named = preferences.charsets_of(chosen.media_type, multipart=chosen.multipart)
     wishes = parse_charset_wishes(raw_query(request), request.headers.get("accept-charset"))
     return chosen, choose_charset(named, wishes, only_utf_8=chosen.media_type == DICOM_JSON)
-
-
-async def _body(request: Request) -> bytes:
-    """All of a payload, which is as bounded as other metadata are."""
-    limits = context_of(request).settings.limits
-    check_announced_length(request, limits.request_bytes)
-    decoder = ContentDecoder(content_coding_of(request.headers.get("content-encoding")), limits.request_bytes)
-    body = bytearray()
-    async for chunk in request.stream():
-        for piece in decoder.decode(chunk):
-            body += piece
-            if len(body) > limits.metadata_bytes:
-                raise TooLarge(
-                    f"The payload is larger than the configured {limits.metadata_bytes} bytes.",
-                    section="8.5",
-                    offender="payload",
-                )
-    decoder.finish()
-    return bytes(body)
 
 
 def _answer(commitment: Commitment, form: tuple[Representation, Charset], url: str) -> Response:

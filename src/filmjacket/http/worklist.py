@@ -13,11 +13,10 @@ from filmjacket.clock import now
 from filmjacket.conformance.editions import EMPTY_SEARCH_STATUS
 from filmjacket.errors import BadRequest, FilmjacketError
 from filmjacket.http.errors import problem
-from filmjacket.http.receiving import check_announced_length, drain
+from filmjacket.http.receiving import drain, receive_body
 from filmjacket.http.request import base_url_of, context_of, preferences_of, raw_query
 from filmjacket.http.responses import Conditions, DownloadResponse, begin, start_download
 from filmjacket.http.websocket import subscriber_url
-from filmjacket.services.studies.content_coding import ContentDecoder, content_coding_of
 from filmjacket.services.worklist import subscriptions
 from filmjacket.services.worklist.cancel import request_cancellation
 from filmjacket.services.worklist.change_state import change_state
@@ -221,33 +220,18 @@ def _requester(request: Request) -> str:
 
 async def _data_set(request: Request, *, optional: bool = False) -> Attributes:
     """The one data set of the payload; of an optional one that is not there, an empty data set."""
+    most = context_of(request).settings.worklist.payload_bytes
     try:
-        if optional and "content-type" not in request.headers:
-            body = await _body(request)
-            if not body:
-                return {}
+        if optional and "content-type" not in request.headers and not await receive_body(request, most):
+            return {}
         media_type = payload_type(request.headers.get("content-type"))
-        body = await _body(request)
+        body = await receive_body(request, most)
     except FilmjacketError:
         await drain(request)
         raise
     if optional and not body.strip():
         return {}
     return await context_of(request).lanes.db(read_data_set, media_type, body)
-
-
-async def _body(request: Request) -> bytes:
-    """All of a payload, which is as bounded as a workitem has to be."""
-    most = context_of(request).settings.worklist.payload_bytes
-    check_announced_length(request, most)
-    decoder = ContentDecoder(content_coding_of(request.headers.get("content-encoding")), most)
-    body = bytearray()
-    async for chunk in request.stream():
-        for piece in decoder.decode(chunk):
-            body += piece
-    if body:
-        decoder.finish()
-    return bytes(body)
 
 
 def _empty(code: int, headers: dict[str, str] | None = None) -> Response:
