@@ -25,6 +25,8 @@ from filmjacket.errors import OutOfStorage
 from filmjacket.opening import open_archive
 from filmjacket.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 GOOD = ["CT_small.dcm", "MR_small.dcm", "rtplan.dcm", "image_dfl.dcm", "SC_rgb_jpeg_gdcm.dcm"]
 
 
@@ -287,8 +289,6 @@ def test_stopping_early_completes_what_has_begun(tmp_path: Path, monkeypatch: py
     archive.close()
 
 
-@pytest.mark.slow
-@pytest.mark.slow
 def test_ctrl_c_ends_an_import_in_good_order(tmp_path: Path):
     (tmp_path / "in").mkdir()
     for number, file in enumerate(copies(1500)):

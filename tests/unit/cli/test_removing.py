@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     Run = Callable[..., Result]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def files() -> list[bytes]:

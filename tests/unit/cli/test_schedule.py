@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Run = Callable[..., Result]
 
+pytestmark = pytest.mark.slow
+
 CSV = """\
 PatientID,PatientName,AccessionNumber,ScheduledStationAETitle,Modality,ScheduledProcedureStepStartDate,\
 ScheduledProcedureStepStartTime,ScheduledProcedureStepID,ScheduledProcedureStepDescription

@@ -23,6 +23,8 @@ from filmjacket.pixels.wall import CodecWall, Isolation
 from tests.images import describe, noise
 from tests.unit.pixels import failures
 
+pytestmark = pytest.mark.slow
+
 JPEG_LS = "1.2.840.10008.1.2.4.80"
 PLAIN = describe(rows=64, columns=80, bits_allocated=16)
 CODED = replace(PLAIN, transfer_syntax=JPEG_LS)
