@@ -56,9 +56,9 @@ ROOT = DOCS.parent
 MADE = "<!-- Made by docs/generate.py from the code; change the code, then run `make docs`. -->\n\n"
 
 
-def pages() -> dict[str, str]:
-    """Every generated page: path below `docs/` and content."""
-    makers: dict[str, Callable[[], str]] = {
+def makers() -> dict[str, Callable[[], str]]:
+    """Every generated page: path below `docs/` and what makes it."""
+    return {
         "reference/settings.md": settings_page,
         "reference/command-line.md": command_line_page,
         "reference/routes.md": routes_page,
@@ -72,7 +72,16 @@ def pages() -> dict[str, str]:
         "reference/conformance-statement.md": conformance_page,
         "where-is.md": where_is_page,
     }
-    return {path: MADE + make().rstrip("\n") + "\n" for path, make in makers.items()}
+
+
+def made(path: str) -> str:
+    """Content of the generated page at a path below `docs/`."""
+    return MADE + makers()[path]().rstrip("\n") + "\n"
+
+
+def pages() -> dict[str, str]:
+    """Every generated page: path below `docs/` and content."""
+    return {path: made(path) for path in makers()}
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ByteSize
@@ -37,9 +38,10 @@ class SettingRow:
     description: str
 
 
-def describe_settings() -> list[SettingRow]:
+@cache
+def describe_settings() -> tuple[SettingRow, ...]:
     """Every setting with its environment variable, accepted values, default and meaning."""
-    return list(_rows(Settings, ()))
+    return tuple(_rows(Settings, ()))
 
 
 def effective_values(settings: Settings) -> dict[str, str]:
