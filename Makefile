@@ -9,6 +9,8 @@ STAMP := $(VENV)/.installed
 NEWEST := $(shell for v in 3.14 3.13 3.12; do for p in python$$v $(HOME)/.pyenv/versions/$$v.*/bin/python; do \
 	"$$p" -c 'import ensurepip' >/dev/null 2>&1 && { echo "$$p"; exit; }; done; done)
 FUZZ_SECONDS ?= 60
+# The tests start many processes: each would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 # Rendering and transcoding come after the bytes were read; they are the same on every backend.
 SERVICE_TESTS := $(wildcard tests/conformance/test_s1[1-5]_*.py tests/conformance/test_extension_*.py \
 	$(patsubst %,tests/conformance/test_s10_%.py,4_bulkdata 4_frames 4_metadata 4_retrieve_instances 5_store 6_search))

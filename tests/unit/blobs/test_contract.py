@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from filmjacket.archive.ports import Blobs, StagedBlob
 
+pytestmark = pytest.mark.slow
+
 MISSING = "2026/11/22/1405/00112233445566778899aabbccddeeff.dcm"
 PART = 300_000
 HASTE = S3Patience(connect=1.0, read=2.0, write=5.0, retries=0, retry=1.0)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 PART = 300_000
 STALLED = S3Patience(connect=0.3, read=0.3, write=0.4, retries=1, retry=0.1)
 

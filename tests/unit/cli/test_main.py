@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 from filmjacket import __version__
 from filmjacket.cli.main import app, run
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = ["serve", "import", "export", "verify", "sweep", "reindex", "settings", "demo"]
 HEAVY = {"pydicom", "sqlalchemy", "alembic", "starlette", "granian", "uvicorn", "structlog", "anyio"}
 

@@ -20,6 +20,8 @@ from filmjacket.conformance.statement import conformance_statement
 from filmjacket.conformance.statement_overview import data_flow
 from filmjacket.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 SMALL = Document(
     "Title",
     "Product 1",
@@ -102,7 +104,6 @@ def test_markdown_of_the_statement_has_links_that_resolve() -> None:
     assert set(links) <= anchors
 
 
-@pytest.mark.slow
 def test_pdf_is_the_same_for_the_same_document_and_has_pages() -> None:
     document = conformance_statement(Settings(), date="2026-11-22")
     first = as_pdf(document)
@@ -130,7 +131,6 @@ def test_only_the_pdf_needs_its_library() -> None:
 run = CliRunner()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "starts"),
     [

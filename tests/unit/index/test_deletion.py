@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from .conftest import Archive
 
+pytestmark = pytest.mark.slow
+
 STUDY, SERIES, INSTANCE = ResourceRef("1.2"), ResourceRef("1.2", "1.2.1"), ResourceRef("1.2", "1.2.1", "1.2.1.1")
 NOW, UNTIL = 1000, 2000
 REPLACE = DuplicatePolicy.REPLACE

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from filmjacket.archive.records import Candidate
     from filmjacket.index import SqlIndex
 
+pytestmark = pytest.mark.slow
+
 DECLARED = ("StudyDescription", "ProtocolName", "ImageType", "KVP", "00431027@GEMS_PARM_01", "PatientBirthDate")
 SEARCHES = [
     ("studies", "StudyDescription=e+1", ["1.2"]),

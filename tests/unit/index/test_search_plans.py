@@ -10,6 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from .conftest import Archive
 
+pytestmark = pytest.mark.slow
+
 TEXT = ("A1", "A*", "A?B", "A*B*C")
 DATE = ("20200101", "20200101-20200201", "20200101-", "-20200101")
 TIME = ("1030", "1030-1100", "1030-", "-1100")

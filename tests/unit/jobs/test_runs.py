@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from filmjacket.jobs.records import Arguments
     from tests.unit.jobs.conftest import FakeEngine
 
+pytestmark = pytest.mark.slow
+
 FORGETFUL = pytest.mark.parametrize("forgetful", [False, True])
 
 

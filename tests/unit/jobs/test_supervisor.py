@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from filmjacket.opening import Archive
 
+pytestmark = pytest.mark.slow
+
 NOW = int(datetime(2026, 11, 22, 3, tzinfo=UTC).timestamp() * 1_000_000)
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 URL = "https://93.184.216.34/hook"
 SECRET = "sixteen letters!"
 
