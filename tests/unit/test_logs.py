@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import sys
 import warnings
 from typing import TYPE_CHECKING
 
@@ -136,3 +137,15 @@ def test_configuring_twice_does_not_write_twice():
     stream = lines()
     logging.getLogger("library").info("once")
     assert len(stream.getvalue().splitlines()) == 1
+
+
+def test_standard_error_is_the_one_of_the_moment(monkeypatch: pytest.MonkeyPatch):
+    first, later = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(sys, "stderr", first)
+    configure_logging(output="json")
+    log = structlog.get_logger()
+    log.warning("one")
+    monkeypatch.setattr(sys, "stderr", later)
+    first.close()
+    log.warning("two")
+    assert "two" in later.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -294,7 +295,14 @@ def test_ctrl_c_ends_an_import_in_good_order(tmp_path: Path):
     for number, file in enumerate(copies(1500)):
         (tmp_path / "in" / f"{number:04}").write_bytes(file)
     command = [sys.executable, "-m", "filmjacket", "import", str(tmp_path / "in"), "--data", str(tmp_path / "a")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # Shells start what runs in their background with the signal ignored.
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     deadline = time.monotonic() + 30
     while len(blob_files(tmp_path / "a")) < 100 and time.monotonic() < deadline:
         time.sleep(0.02)
