@@ -8,8 +8,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydicom.dataset import Dataset
 from starlette.websockets import WebSocketDisconnect
 from tests import samples
+from tests.procedures import JSON as DICOM_JSON
+from tests.procedures import PERFORMED, SCHEDULE, attributes, completing, performed, scheduled
 
 from filmjacket.archive.changes import Change
 from filmjacket.index.change_log import record_changes
@@ -141,6 +144,8 @@ REFUSED = [
     ("level=patient", 400, "level"),
     ("since=-1", 400, "since"),
     ("PatientID=A&level=workitem", 400, "level"),
+    ("ScheduledProcedureStepID=STEP1&level=scheduled-step", 400, "level"),
+    ("PerformedStationAETitle=CT1&level=performed-step", 400, "level"),
     ("Modality=CT&level=study&SOPInstanceUID=1", 400, "SOPInstanceUID"),
     ("since=99", 409, "since"),
 ]
@@ -294,3 +299,107 @@ def test_workitems_are_in_the_same_log(client: TestClient) -> None:
     database.write(lambda connection: record_changes(connection, [change], at=1))
     (one,) = client.get(f"{CHANGES}?level=workitem").json()["changes"]
     assert (one["workitemUID"], one["url"]) == ("1.9", f"http://testserver:8104{BASE}/workitems/1.9")
+
+
+# Procedure steps ----------------------------------------------------------------------------------------------
+
+STEP = f"{SCHEDULE}/1.2.3.1/STEP1"
+PPS = f"{PERFORMED}/1.2.3.4"
+
+
+class Follower:
+    """Reads on in the feed from where it was."""
+
+    def __init__(self, client: TestClient) -> None:
+        self.client = client
+        self.through = 0
+        self.entries: list[dict[str, Any]] = []
+
+    def told(self) -> list[str]:
+        """What happened since the last time."""
+        body = self.client.get(f"{CHANGES}?since={self.through}").json()
+        self.through = body["through"]
+        self.entries += body["changes"]
+        return [f"{one['level']} {one['action']} {one['detail']['status']}" for one in body["changes"]]
+
+
+def test_a_step_is_followed_from_its_order_to_its_end(client: TestClient) -> None:
+    feed = Follower(client)
+    assert client.put(STEP, json=scheduled(), headers=DICOM_JSON).status_code == 201
+    assert feed.told() == ["scheduled-step created SCHEDULED"]
+    assert client.post(PPS, json=performed(), headers=DICOM_JSON).status_code == 201
+    assert feed.told() == ["performed-step created IN PROGRESS", "scheduled-step updated STARTED"]
+    changed = attributes(PerformedProcedureStepDescription="Head")
+    assert client.patch(PPS, json=changed, headers=DICOM_JSON).status_code == 200
+    assert feed.told() == ["performed-step updated IN PROGRESS"]
+    assert client.post(f"{PPS}?update", json=completing(), headers=DICOM_JSON).status_code == 200
+    assert feed.told() == ["performed-step updated COMPLETED", "scheduled-step updated DEPARTED"]
+
+    refused = [
+        client.post(f"{PPS}?update", json=changed, headers=DICOM_JSON),
+        client.post(PPS, json=performed(), headers=DICOM_JSON),
+        client.put(STEP, json=scheduled({"Modality": ""}), headers=DICOM_JSON),
+        client.put(STEP, json=scheduled(PatientID="P2"), headers=DICOM_JSON | {"If-None-Match": "*"}),
+    ]
+    assert [response.status_code for response in refused] == [409, 409, 400, 412]
+    assert feed.told() == []
+
+    for one in feed.entries:
+        assert client.get(one["url"]).status_code == 200
+        assert one["studyInstanceUID"] == "1.2.3.1"
+    assert client.delete(STEP).status_code == 204
+    assert feed.told() == ["scheduled-step deleted DEPARTED"]
+    first, second, *_ = feed.entries
+    assert (first["scheduledProcedureStepID"], second["performedProcedureStepUID"]) == ("STEP1", "1.2.3.4")
+    text = client.get(CHANGES).text
+    assert "Doe" not in text
+    assert '"P1"' not in text
+
+
+def test_a_file_of_steps(client: TestClient) -> None:
+    feed = Follower(client)
+    steps = [scheduled({"ScheduledProcedureStepID": name}) for name in ("STEP2", "STEP1")]
+    for expected in (["scheduled-step created SCHEDULED"] * 2, []):
+        assert client.post(SCHEDULE, json=steps, headers=DICOM_JSON).status_code == 200
+        assert feed.told() == expected
+    assert [one["scheduledProcedureStepID"] for one in feed.entries] == ["STEP1", "STEP2"]
+    response = client.post(SCHEDULE, json=[scheduled(PatientID="P9"), scheduled({"Modality": ""})], headers=DICOM_JSON)
+    assert response.status_code == 400
+    assert feed.told() == []
+
+
+def test_only_the_first_instance_starts_a_step(client: TestClient) -> None:
+    client.put(STEP, json=scheduled(), headers=DICOM_JSON)
+    item = Dataset()
+    item.ScheduledProcedureStepID = "STEP1"
+    for number in (1, 2):
+        store(client, "1.2.3.1", number, RequestAttributesSequence=[item])
+    store(client, "1.2.9")
+    (_, started) = client.get(f"{CHANGES}?level=scheduled-step").json()["changes"]
+    assert (started["action"], started["detail"]) == ("updated", {"status": "STARTED"})
+
+
+def test_steps_are_chosen_by_level_and_study(client: TestClient) -> None:
+    store(client, "1.2.3.1")
+    client.put(STEP, json=scheduled(), headers=DICOM_JSON)
+    client.put(f"{SCHEDULE}/1.2.3.2/STEP1", json=scheduled(StudyInstanceUID="1.2.3.2"), headers=DICOM_JSON)
+    client.post(PPS, json=performed(), headers=DICOM_JSON)
+    asked = {
+        "level=scheduled-step": [4, 5, 7],
+        "level=performed-step": [6],
+        "level=scheduled-step&StudyInstanceUID=1.2.3.2": [5],
+        "level=performed-step,scheduled-step&StudyInstanceUID=1.2.3.1&action=created": [4, 6],
+        "StudyInstanceUID=1.2.3.1": [1, 2, 3, 4, 6, 7],
+        "PatientName=Doe*": [],
+    }
+    assert {query: numbers(client.get(f"{CHANGES}?{query}").json()) for query in asked} == asked
+    response = client.get(f"{STREAM}?since=0&wait=0&level=performed-step")
+    assert [one["event"] for one in events(response.text)[1:]] == ["performed-step.created"]
+
+
+def test_a_socket_of_steps(client: TestClient) -> None:
+    with client.websocket_connect(f"{SOCKET}?level=scheduled-step&action=updated") as socket:
+        client.put(STEP, json=scheduled(), headers=DICOM_JSON)
+        client.post(PPS, json=performed(), headers=DICOM_JSON)
+        said = socket.receive_json()
+    assert (said["scheduledProcedureStepID"], said["detail"]) == ("STEP1", {"status": "STARTED"})

@@ -431,6 +431,23 @@ def test_the_step_follows_its_workitem(deriving: TestClient) -> None:
     assert status_of(step) == "STARTED"
 
 
+def test_the_change_log_has_both(deriving: TestClient) -> None:
+    before = deriving.get("/dicom-web/changes?since=latest").json()["through"]
+    url = create_workitem(deriving)
+    change_state(deriving, url, "IN PROGRESS")
+    update = attributes(WorklistLabel="OTHER", TransactionUID="2.25.7")
+    assert deriving.post(url, json=update, headers=JSON).status_code == 200
+    changes = deriving.get(f"/dicom-web/changes?since={before}").json()["changes"]
+    assert [(one["level"], one["action"]) for one in changes] == [
+        ("workitem", "created"),
+        ("scheduled-step", "created"),
+        ("workitem", "updated"),
+        ("scheduled-step", "updated"),
+        ("workitem", "updated"),
+    ]
+    assert deriving.get(changes[3]["url"]).status_code == 200
+
+
 def test_a_workitem_that_is_canceled_is_no_step_any_more(deriving: TestClient) -> None:
     url = create_workitem(deriving)
     assert deriving.post(f"{url}/cancelrequest").status_code == 202

@@ -44,8 +44,11 @@ class ChangeLog(Protocol):
         """Whether `settle` would have something to read or to say."""
         ...
 
-    def settle(self, *, at: int, seconds: int) -> int:
-        """Say of studies to which no instance came for `seconds` that they are stable; returns of how many."""
+    def settle(self, *, at: int, seconds: int, afresh: bool = False) -> int:
+        """Say of studies to which no instance came for `seconds` that they are stable; returns of how many.
+
+        `afresh`: the clock has jumped; the seconds are counted from now for all studies.
+        """
         ...
 
     def forget(self, changes_before: int, events_before: int, *, batch: int = 5000) -> int:

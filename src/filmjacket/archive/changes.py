@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 if TYPE_CHECKING:
     from filmjacket.web.query import SearchQuery
 
-Level: TypeAlias = Literal["study", "series", "instance", "workitem", "non-patient"]
+Level: TypeAlias = Literal["study", "series", "instance", "workitem", "scheduled-step", "performed-step", "non-patient"]
 """What kind of resource changed."""
 
 Action: TypeAlias = Literal["created", "updated", "deleted", "stable"]
 """What happened to it; `stable` is said of a study to which no instance came for a while."""
 
-LEVELS: Final[tuple[Level, ...]] = ("study", "series", "instance", "workitem", "non-patient")
+LEVELS: Final[tuple[Level, ...]] = (
+    "study", "series", "instance", "workitem", "scheduled-step", "performed-step", "non-patient",
+)  # fmt: skip
 ACTIONS: Final[tuple[Action, ...]] = ("created", "updated", "deleted", "stable")
 
 
@@ -30,7 +32,8 @@ class Log(StrEnum):
 class Change:
     """One change, as the transaction that makes it tells.
 
-    `uid` is the SOP Instance UID, or the UID of a workitem; `detail` a small JSON object without patient data.
+    `uid` is the SOP Instance UID, the UID of a workitem or performed step, or the Scheduled Procedure Step ID;
+    `detail` is a small JSON object without patient data.
     """
 
     level: Level

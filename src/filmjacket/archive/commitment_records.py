@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from filmjacket.archive.records import BlobRef
     from filmjacket.web.commitment_module import CommitmentRequest
 
@@ -53,6 +55,8 @@ class Whereabouts:
 class Conclusion:
     """How a transaction ends: reasons of all references, when they were judged, how long the result stays.
 
+    `read` are the keys of the blobs that this worker read, by SOP Instance UID; what another one read before must not
+    have been stored after `judged_since`.
     With `hold` what is committed cannot be deleted until somebody removes the hold; its text says why.
     """
 
@@ -61,6 +65,7 @@ class Conclusion:
     finished_at: int
     expires_at: int
     hold: str = ""
+    read: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, BinaryIO
@@ -14,10 +13,13 @@ from filmjacket.blobs.keys import DIRECTORY_DEPTH, KEY_PATTERN, check_key, new_k
 from filmjacket.blobs.room import Room
 from filmjacket.blobs.spool import LocalSpool
 from filmjacket.blobs.stage import CREATE, LocalStage, storage_error
+from filmjacket.blobs.stage_directory import StageDirectory, is_abandoned
+from filmjacket.clock import utc_now
 from filmjacket.errors import FilmjacketError, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from filmjacket.archive.ports import StagedBlob
@@ -33,11 +35,6 @@ RECENT_SECONDS = 3600.0
 """An emptied directory younger than this may still be about to be written to, so it stays."""
 
 READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
-
-
-def utc_now() -> datetime:
-    """The wall clock in UTC."""
-    return datetime.now(UTC)
 
 
 class LocalBlobs:
@@ -59,6 +56,7 @@ class LocalBlobs:
     ) -> None:
         self._root = root.absolute()
         self._stage = self._root / STAGE
+        self._own_stage = StageDirectory(self._stage)
         self._memory_bytes = memory_bytes
         self._clock = clock
         self._directories: set[str] = set()
@@ -74,7 +72,7 @@ class LocalBlobs:
         """Begin to receive one blob, under a new key unless one is given."""
         name_key = self._new_key if key is None else partial(check_key, key)
         return LocalStage(
-            f"{self._stage}/{token_hex(16)}",
+            self._own_stage.new_path(),
             memory_bytes=self._memory_bytes,
             name_key=name_key,
             check_room=self._room.check,
@@ -171,14 +169,17 @@ class LocalBlobs:
                     yield key
 
     def clear_stage(self, *, older_than_seconds: float) -> int:
-        """Remove staging files that nobody has written to for the given time; returns how many."""
+        """Remove staging files of processes that are gone, not written to for the given time; returns how many.
+
+        What a living process stages stays, whatever the clock says.
+        """
         latest = time.time() - older_than_seconds
-        removed = 0
+        removed = _remove_old(self._stage, latest)
         for entry in _entries(self._stage):
-            if _changed_by(entry, latest):
-                with suppress(FileNotFoundError):
-                    os.unlink(entry.path)  # noqa: PTH108 - a directory entry has no Path
-                    removed += 1
+            if entry.is_dir(follow_symlinks=False) and is_abandoned(entry.path):
+                removed += _remove_old(entry.path, latest)
+                with suppress(OSError):  # something in it is younger
+                    os.rmdir(entry.path)  # noqa: PTH106 - a directory entry has no Path
         return removed
 
     def check(self) -> None:
@@ -197,7 +198,8 @@ class LocalBlobs:
             raise storage_error(error) from error
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Give up the directory of this process."""
+        self._own_stage.close()
 
     def _new_key(self) -> str:
         return new_key(self._clock(), token_hex(16))
@@ -307,6 +309,16 @@ def _directories(root: Path | str, depth: int) -> Iterator[str]:
                 yield entry.path
             else:
                 yield from _directories(entry.path, depth - 1)
+
+
+def _remove_old(directory: Path | str, latest: float) -> int:
+    removed = 0
+    for entry in _entries(directory):
+        if _changed_by(entry, latest):
+            with suppress(FileNotFoundError):
+                os.unlink(entry.path)  # noqa: PTH108 - a directory entry has no Path
+                removed += 1
+    return removed
 
 
 def _changed_by(entry: os.DirEntry[str], latest: float) -> bool:

@@ -11,14 +11,14 @@ import io
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from secrets import token_hex
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from filmjacket.archive.spans import Span
 from filmjacket.blobs.budget import ByteBudget
 from filmjacket.blobs.keys import KEY_PATTERN, check_key, new_key
-from filmjacket.blobs.local import CHUNK_BYTES, MEMORY_BYTES, utc_now
+from filmjacket.blobs.local import CHUNK_BYTES, MEMORY_BYTES
 from filmjacket.blobs.object_reader import ObjectReader
 from filmjacket.blobs.object_stage import ObjectStage
 from filmjacket.blobs.read_ahead import PIECE_BYTES, ReadAhead
@@ -28,10 +28,12 @@ from filmjacket.blobs.s3_options import S3Sizes
 from filmjacket.blobs.s3_probe import PROBES, check_writing, probe
 from filmjacket.blobs.spool import LocalSpool
 from filmjacket.blobs.stage import storage_error
+from filmjacket.clock import utc_now
 from filmjacket.errors import FilmjacketError, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from filmjacket.archive.ports import BlobReader, StagedBlob
@@ -175,7 +177,7 @@ class ObjectBlobs:
 
     def keys(self, *, older_than_seconds: float = 0.0) -> Iterator[str]:
         """Every published key that has not changed for the given time by the clock of the store, in order."""
-        latest = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
+        latest = utc_now() - timedelta(seconds=older_than_seconds)
         for found in self._client.list():
             if KEY_PATTERN.fullmatch(found["path"]) and found["last_modified"] <= latest:
                 yield found["path"]
@@ -186,7 +188,7 @@ class ObjectBlobs:
         Staging files have no names and are gone with their process. Multipart uploads of a killed process cannot be
         listed with this client: a lifecycle rule of the bucket has to abort them.
         """
-        latest = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
+        latest = utc_now() - timedelta(seconds=older_than_seconds)
         left = [found["path"] for found in self._client.list(PROBES) if found["last_modified"] <= latest]
         self._client.delete(left)
         return len(left)

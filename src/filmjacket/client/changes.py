@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
@@ -15,10 +15,15 @@ if TYPE_CHECKING:
 
     from filmjacket.client.calls import Answer
 
+_UID_NAMES: Final = ("sopInstanceUID", "workitemUID", "performedProcedureStepUID", "scheduledProcedureStepID")
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One entry: what happened (`action`) to what (`level` and UIDs) and when, as RFC 3339 writes it."""
+    """One entry: what happened (`action`) to what (`level` and UIDs) and when, as RFC 3339 writes it.
+
+    Of a scheduled step, which has no UID, `uid` is the Scheduled Procedure Step ID, unique in its study.
+    """
 
     number: int
     at: str
@@ -71,7 +76,7 @@ def parse_change(entry: dict[str, Any]) -> Change:
         action=str(entry["action"]),
         study_uid=str(entry.get("studyInstanceUID", "")),
         series_uid=str(entry.get("seriesInstanceUID", "")),
-        uid=str(entry.get("sopInstanceUID") or entry.get("workitemUID") or ""),
+        uid=next((str(entry[name]) for name in _UID_NAMES if name in entry), ""),
         url=str(entry.get("url", "")),
     )
 

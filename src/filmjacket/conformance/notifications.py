@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from filmjacket.archive.changes import ACTIONS, LEVELS
@@ -38,7 +39,8 @@ WAIT: Final = Parameter(
 )  # fmt: skip
 LEVEL: Final = Parameter(
     "level", "Comma list of " + ", ".join(LEVELS), _SECTION, {"type": "string"}, ("study", "study,instance"),
-    ("patient", ""), _EXTENSION, comment="Default: every level; with attributes to match, study.",
+    ("patient", ""), _EXTENSION,
+    comment="Default: every level; with attributes to match, which only study, series and instance have here, study.",
 )  # fmt: skip
 ACTION: Final = Parameter(
     "action", "Comma list of " + ", ".join(ACTIONS), _SECTION, {"type": "string"}, ("created", "created,stable"),
@@ -49,9 +51,10 @@ _CHOICE: Final = (SINCE, LIMIT, LEVEL, ACTION, WAIT, p.ATTRIBUTE, p.ACCEPT)
 CHANGES: Final = Transaction(
     "Read Changes",
     _SECTION,
-    "What happened to studies, series, instances, workitems and non-patient instances, in order and without gaps. "
-    "Attributes are matched as in a search for the level. Not a transaction of PS3.18; the same changes can be had "
-    "over a WebSocket at /changes/socket, and are delivered to webhooks.",
+    "What happened to studies, series, instances, workitems, scheduled and performed procedure steps and non-patient "
+    "instances, in order and without gaps. Attributes of studies, series and instances are matched as in a search for "
+    "the level; those of anything else are refused, but for the Study Instance UID of steps. Not a transaction of "
+    "PS3.18; the same changes can be had over a WebSocket at /changes/socket, and are delivered to webhooks.",
     (
         Resource("change-feed", "GET", "/changes", "A page of the change log", _EXTENSION,
                  (*_CHOICE, BEGIN, END), FEED_OFFERS, tests="conformance/test_extension_change_feed.py"),
@@ -73,6 +76,28 @@ CHANGES: Final = Transaction(
     ),
     obligation=_EXTENSION,
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A URI template that is opened as a WebSocket (8.10.4)."""
+
+    template: str
+    subscriber: str
+    text: str
+    obligation: Obligation = Obligation.MANDATORY
+
+
+CONNECTIONS: Final = (
+    Connection("/", "`?requester={aetitle}`", "Event reports to a subscriber of the worklist, as 2026b has it"),
+    Connection("/subscribers/{aetitle}", "in the path", "The same, as editions before 2019b have it",
+               Obligation.OPTIONAL),
+    Connection("/ws/subscribers/{aetitle}", "in the path", "The same: Content-Location of Subscribe",
+               Obligation.OPTIONAL),
+    Connection("/changes/socket", "none", "Changes of every resource; a filter as on `/changes`",
+               Obligation.EXTENSION),
+)  # fmt: skip
+"""Every place where a WebSocket can be opened."""
 
 NOTIFICATIONS: Final = Service(
     "Notifications",

@@ -1,4 +1,9 @@
-"""Declaration of the modality procedure step services (PS3.18 chapters 14 and 15), and of the schedule (extension)."""
+"""Declaration of the modality procedure step services (PS3.18 chapters 14 and 15), and of the schedule (extension).
+
+Section numbers are those of the published chapters: 14.1 and 15.1 (media types), 14.4 (Search), 15.4 (Create), 15.5
+with 15.5.3 (Update) and 15.6 (Retrieve) were read in 2025e and 2026a. One is inferred from its neighbour: 15.4.3
+(response of Create, as 15.5.3).
+"""
 
 from __future__ import annotations
 

@@ -102,10 +102,7 @@ EVERYWHERE: Final = (
 )
 """What any request may meet."""
 
-NOT_SUPPORTED: Final = (
-    NotSupported("Rendered MPR and 3D volumes", "10.4.1.1.7", "Not supported."),
-    NotSupported("WADO-WS (SOAP)", "retired 2017", "Absent. It is retired and will not come."),
-)
+NOT_SUPPORTED: Final = (NotSupported("WADO-WS (SOAP)", "retired 2017", "Absent. It is retired and will not come."),)
 
 
 @cache

@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from filmjacket import __version__
-from filmjacket.conformance import statement_overview, statement_rest, statement_services
+from filmjacket.conformance import (
+    statement_configuration,
+    statement_overview,
+    statement_rest,
+    statement_services,
+)
 from filmjacket.conformance.document import Document
 
 if TYPE_CHECKING:
@@ -43,7 +48,7 @@ def conformance_statement(settings: Settings, *, date: str, base_url: str = "") 
             *statement_overview.introduction(release.version, date),
             statement_overview.implementation_model(),
             statement_services.services(settings),
-            statement_rest.configuration(settings, release.base_url),
+            statement_configuration.configuration(settings, release.base_url),
             statement_rest.status_codes(settings),
             statement_rest.security(settings),
             *statement_rest.annexes(),

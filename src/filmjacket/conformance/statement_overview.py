@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from filmjacket.conformance.document import Arrow, Box, Bullets, Contents, Figure, Paragraph, Section, Table
-from filmjacket.conformance.register import NOT_SUPPORTED, REGISTER
+from filmjacket.conformance.notifications import CONNECTIONS
+from filmjacket.conformance.register import REGISTER
 from filmjacket.dicom.sop_classes import storage_classes
 from filmjacket.dicom.transfer_syntaxes import TRANSFER_SYNTAXES
 from filmjacket.web.negotiate import NEVER_SENT
 
 if TYPE_CHECKING:
-    from filmjacket.conformance.declarations import Obligation, Transaction
+    from collections.abc import Iterator
+
+    from filmjacket.conformance.declarations import Obligation, Service, Transaction
     from filmjacket.conformance.document import Block
 
 NOT_APPLICABLE: Final = (Paragraph("N/A. This product has no part of this kind."),)
@@ -26,6 +29,9 @@ SERVICE_SECTIONS: Final = (
     ("6", "Modality Scheduled Procedure Step Service", "14"),
     ("7", "Modality Performed Procedure Step Service", "15"),
 )
+"""Services as N.1.3, N.6.3 and N.7.3.3 number them: number, title, chapter of PS3.18."""
+SECTIONS: Final = (*SERVICE_SECTIONS, ("8", "Notification Service", "8.10"))
+"""The same and notifications, which Annex N has in N.5.3.5 only."""
 
 
 def overview() -> Section:
@@ -39,6 +45,11 @@ def overview() -> Section:
                 "modalities, "
                 "gateways and applications store instances over HTTP, viewers and applications search for them and "
                 "retrieve them, whole, as metadata, or by the frame. It keeps what it receives byte for byte."
+            ),
+            Paragraph(
+                "Its services are: " + ", ".join(title for _, title, _ in SECTIONS) + ". Schedulers create workitems, "
+                "applications claim and complete them, and whoever subscribes hears of it; modalities fetch their "
+                "worklist and report what they perform."
             ),
             data_flow(),
         ),
@@ -128,20 +139,35 @@ def _templates() -> Section:
 
 
 def _web_services() -> list[Section]:
-    by_chapter = {service.section: service for service in REGISTER}
     sections: list[Section] = []
-    for number, title, chapter in SERVICE_SECTIONS:
-        service = by_chapter.get(chapter)
-        blocks: tuple[Block, ...]
-        if service is None:
-            blocks = (Paragraph(not_supported(chapter)),)
-        else:
-            every = (*service.transactions, *by_chapter["8.9"].transactions)
-            rows = tuple(row for transaction in every for row in _support(title, transaction))
-            head = ("Service", "Transaction", "Resource", "Method", "User Agent", "Origin Server")
-            blocks = (Table(f"Table 1-3.{number}: {title}", head, rows, (0.15, 0.15, 0.42, 0.1, 0.08, 0.1)),)
-        sections.append(Section(f"1.3.{number}", title, blocks))
+    for number, title, chapter in SECTIONS:
+        every = (*service_of(chapter).transactions, *service_of("8.9").transactions)
+        rows = tuple(row for transaction in every for row in _support(title, transaction))
+        if chapter == "8.10":
+            rows = (*_connections(title), *rows)
+        head = ("Service", "Transaction", "Resource", "Method", "User Agent", "Origin Server")
+        table = Table(f"Table 1-3.{number}: {title}", head, rows, (0.15, 0.15, 0.42, 0.1, 0.08, 0.1))
+        sections.append(Section(f"1.3.{number}", title, (table,)))
     return sections
+
+
+def service_of(chapter: str) -> Service:
+    """The service of a chapter of PS3.18."""
+    return next(service for service in REGISTER if service.section == chapter)
+
+
+def _connections(title: str) -> Iterator[tuple[str, ...]]:
+    """What has no method: connections, and what is sent over them (8.10.4, 8.10.5)."""
+    for row in CONNECTIONS:
+        yield (
+            title,
+            "Open Notification Connection",
+            _obliged(f"`{row.template}`", row.obligation),
+            "WebSocket",
+            "N",
+            "Y",
+        )
+    yield title, "Send Event Report", "each open connection of a subscriber", "WebSocket", "N", "Y"
 
 
 def _support(title: str, transaction: Transaction) -> list[tuple[str, ...]]:
@@ -153,11 +179,6 @@ def _support(title: str, transaction: Transaction) -> list[tuple[str, ...]]:
 
 def _obliged(text: str, obligation: Obligation) -> str:
     return text if obligation.value == "M" else f"{text} ({obligation.words})"
-
-
-def not_supported(chapter: str) -> str:
-    """What the statement says of a service that is not there."""
-    return next(row.text for row in NOT_SUPPORTED if row.section == chapter)
 
 
 CHARACTER_SETS: Final = (
@@ -257,6 +278,11 @@ def implementation_model() -> Section:
             "requests "
             "from the stored files."
         ),
+        (
+            "It keeps workitems, scheduled and performed procedure steps in the index. Of several claims to one "
+            "workitem it grants one. Changes are logged in the transaction that makes them, and reported from there."
+        ),
+        "Asked for storage commitment, it reads the instances back before it answers for them.",
     )
     return Section(
         "4",
@@ -268,7 +294,13 @@ def implementation_model() -> Section:
             Section(
                 "4.3",
                 "Sequencing of Real-World Activities",
-                (Paragraph("An instance can be found and retrieved as soon as the store request is answered."),),
+                (
+                    Paragraph("An instance can be found and retrieved as soon as the store request is answered."),
+                    Paragraph(
+                        "A subscriber opens its connection, then subscribes. Reports of one subscriber are in the "
+                        "order of the changes; those that it missed are sent first when it is opened again."
+                    ),
+                ),
             ),
         ),
     )
@@ -279,10 +311,11 @@ def data_flow(caption: str = "Figure 1-1: Services of this product") -> Figure:
     agents = (
         ("Modality, gateway,", "encounter application"),
         ("Viewer, workstation,", "AI application"),
+        ("Scheduler,", "task performer"),
         ("Integrator's tool", ""),
     )
-    flows = ("Store", "Search, Retrieve", "Retrieve Capabilities")
-    tops = (8.0, 78.0, 148.0)
+    flows = ("Store, Steps", "Search, Retrieve", "Workitems, Events", "Retrieve Capabilities")
+    tops = (2.0, 56.0, 110.0, 164.0)
     return Figure(
         caption,
         470,

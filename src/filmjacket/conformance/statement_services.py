@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from filmjacket.conformance.declarations import Obligation
 from filmjacket.conformance.document import Bullets, Paragraph, Section, Table
 from filmjacket.conformance.register import CAPABILITIES, DESCRIPTION, REGISTER, spelled
 from filmjacket.conformance.search_attributes import attributes_of
-from filmjacket.conformance.statement_non_patient import EXTRA_BLOCKS
-from filmjacket.conformance.statement_overview import (
-    NOT_APPLICABLE,
-    SERVICE_SECTIONS,
-    character_sets,
-    not_supported,
-)
+from filmjacket.conformance.statement_configuration import section_of
+from filmjacket.conformance.statement_non_patient import commitment_blocks, non_patient_blocks
+from filmjacket.conformance.statement_overview import NOT_APPLICABLE, SERVICE_SECTIONS, character_sets, service_of
 from filmjacket.conformance.statement_procedures import performed_blocks, scheduled_blocks
 from filmjacket.conformance.statement_texts import BEHAVIOUR
+from filmjacket.conformance.statement_workflow import notification_blocks, worklist_blocks
 from filmjacket.conformance.studies import STUDIES
 from filmjacket.conformance.uri_service import URI_SERVICE
 from filmjacket.dicom.levels import Level
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from filmjacket.settings import Settings
 
 THREE: Final = (0.26, 0.34, 0.40)
+RENDERED: Final = re.compile("/(rendered|thumbnail)")
 
 
 def services(settings: Settings) -> Section:
@@ -64,7 +63,6 @@ def services(settings: Settings) -> Section:
 
 def _web_services(settings: Settings) -> tuple[Section, ...]:
     sections: list[Section] = []
-    by_chapter = {service.section: service for service in REGISTER}
     for number, title, chapter in SERVICE_SECTIONS:
         if chapter == "9":
             sections.append(_uri(f"5.3.{number}", title))
@@ -72,26 +70,13 @@ def _web_services(settings: Settings) -> tuple[Section, ...]:
             sections.append(_studies(f"5.3.{number}", title, settings))
         else:
             shift = number if int(number) < 5 else str(int(number) + 1)  # N.5.3.5 is Notification
-            service = by_chapter.get(chapter)
-            sections.append(
-                Section(f"5.3.{shift}", title, (Paragraph(not_supported(chapter)),))
-                if service is None
-                else _service(f"5.3.{shift}", title, service)
-            )
-    sections.insert(4, _notification(by_chapter.get("8.10")))
+            sections.append(_service(f"5.3.{shift}", title, service_of(chapter), settings))
+    sections.insert(4, _service("5.3.5", "Notification Service", service_of("8.10"), settings))
     common = (
         _transaction("5.3.9.1", CAPABILITIES, "5-9"),
         _transaction("5.3.9.2", DESCRIPTION, "5-10"),
     )
     return (*sections, Section("5.3.9", "Common Transactions", (Paragraph(BEHAVIOUR["common"][0]),), common))
-
-
-def _notification(service: Service | None) -> Section:
-    """N.5.3.5, which is no chapter of PS3.18."""
-    title = "Notification Service"
-    if service is None:
-        return Section("5.3.5", title, (Paragraph(not_supported("8.10")),))
-    return _service("5.3.5", title, service)
 
 
 def _uri(number: str, title: str) -> Section:
@@ -108,7 +93,7 @@ def _studies(number: str, title: str, settings: Settings) -> Section:
         (Paragraph("The role is Origin Server, native: the service is no proxy in front of DIMSE services."),),
         (
             Section(f"{number}.1", "Compressed Bulk Data Media Types", (_compressed(),)),
-            Section(f"{number}.2", "Rendered Media Types", (Paragraph("N/A. Rendered resources are not supported."),)),
+            Section(f"{number}.2", "Rendered Media Types", (_rendered(),)),
             _transaction(f"{number}.3", retrieve, "5-3", Bullets(BEHAVIOUR["retrieve"])),
             _transaction(f"{number}.4", store, "5-4", Bullets((*BEHAVIOUR["store"], _duplicates(settings)))),
             _transaction(f"{number}.5", search, "5-5", Bullets((*BEHAVIOUR["search"], _empty(settings))),
@@ -119,15 +104,30 @@ def _studies(number: str, title: str, settings: Settings) -> Section:
     )  # fmt: skip
 
 
-def _service(number: str, title: str, service: Service) -> Section:
+def _service(number: str, title: str, service: Service, settings: Settings) -> Section:
     """A service as the register has it, with what no table of the register says."""
     transactions = tuple(
         _transaction(f"{number}.{place}", row, f"5-{service.section}.{place}")
         for place, row in enumerate(service.transactions, 1)
     )
-    blocks: tuple[Block, ...] = (Paragraph(f"The role is Origin Server. {service.summary}"),)
-    extra = {**EXTRA_BLOCKS, "14": scheduled_blocks, "15": performed_blocks}.get(service.section)
-    return Section(number, title, blocks if extra is None else blocks + extra(), transactions)
+    role = Paragraph(f"The role is Origin Server. {service.summary}")
+    return Section(number, title, (role, *_extra_blocks(service.section, settings)), transactions)
+
+
+def _extra_blocks(chapter: str, settings: Settings) -> tuple[Block, ...]:
+    match chapter:
+        case "8.10":
+            return notification_blocks(settings)
+        case "11":
+            return worklist_blocks(settings)
+        case "12":
+            return non_patient_blocks()
+        case "13":
+            return commitment_blocks()
+        case "14":
+            return scheduled_blocks()
+        case _:
+            return performed_blocks()
 
 
 def _duplicates(settings: Settings) -> str:
@@ -153,6 +153,21 @@ def _compressed() -> Table:
     return Table("Table 5-2: Compressed bulk data media types", head, rows, (0.14, 0.2, 0.22, 0.34, 0.05, 0.05))
 
 
+def _rendered() -> Table:
+    """Media types of pictures and documents, and the resources that have them (N.5-71)."""
+    having: dict[tuple[str, ...], list[str]] = {}
+    for row in STUDIES.transactions[0].resources:
+        if RENDERED.search(row.template):
+            types = tuple(dict.fromkeys(offer.media_type for offer in row.offers if not offer.multipart))
+            having.setdefault(types, []).append(row.template)
+    rows = tuple(
+        (", ".join(f"`{name}`" for name in types), ", ".join(f"`{name}`" for name in templates), "N", "Y")
+        for types, templates in having.items()
+    )
+    head = ("Media Types, the default first; several items in multipart/related", "Resources", "UA", "OS")
+    return Table("Table 5-2.1: Rendered media types", head, rows, (0.4, 0.5, 0.05, 0.05))
+
+
 def _category(kind: Kind) -> str:
     return "Video" if kind in {Kind.MPEG2, Kind.H264, Kind.H265} else "Image"
 
@@ -161,9 +176,9 @@ def _transaction(number: str, transaction: Transaction, table: str, *behaviour: 
     text = f"{transaction.summary} PS3.18 {transaction.section}."
     if transaction.obligation is Obligation.EXTENSION:
         text += " An extension of this server."
-    switches = tuple(dict.fromkeys(f"`{row.switch}`" for row in transaction.resources if row.switch))
-    if switches:
-        text += f" There only when {', '.join(switches)} is true: see 6.3.2."
+    switches = dict.fromkeys(row.switch for row in transaction.resources if row.switch)
+    for switch in switches:
+        text += f" There only when `{switch}` is true: see {section_of(switch)}."
     blocks: list[Block] = [Paragraph(text), _resources(transaction, table)]
     if transaction.payloads:
         payloads = tuple((f"`{row.media_type}`", row.comment) for row in transaction.payloads)

@@ -56,6 +56,9 @@ _DELETED = (
     deleted_instances.c.stored_at,
     deleted_instances.c.deleted_at,
 )
+_LAST_DELETED = select(func.max(deleted_instances.c.deleted_at).label("at")).where(
+    deleted_instances.c.study_uid == bindparam("study_uid")
+)
 _WHOLE = select(*deleted_instances.c).where(*key_conditions(deleted_instances, *_KEY))
 _NEWEST = (
     select(func.max(sop_instances.c.stored_at).label("stored_at"))
@@ -108,7 +111,10 @@ def delete(connection: Connection, request: DeleteRequest) -> DeleteOutcome:
     last_stored_at = max(row.stored_at for row in found)
     if request.retained_since is not None and last_stored_at > request.retained_since:
         return DeleteOutcome(Obstacle.RETAINED, last_stored_at=last_stored_at)
-    plan = Plan(at=request.at, keep_until=request.keep_until, cause=cause_of(ref))
+    (last,) = run(connection, _LAST_DELETED, {"study_uid": ref.study})
+    # Of several versions the one that was deleted last is restored, also when the clock went back in between.
+    at = max(request.at, (last.at or 0) + 1)
+    plan = Plan(at=at, keep_until=request.keep_until, cause=cause_of(ref))
     for row in found:
         blob = BlobRef(row.blob_key, row.blob_size, bytes(row.blob_sha256).hex())
         plan.departures[row.sop_uid] = Present(row.study_uid, row.series_uid, blob, row.stored_at)

@@ -1,29 +1,41 @@
-"""Performed procedure steps, and what they mean for the scheduled steps that they are about (PS3.4 F.7)."""
+"""Performed procedure steps, and what they mean for the scheduled steps that they are about (PS3.4 F.7).
+
+The change log has what is said of a performed step once for each study that it belongs to, and then what follows for
+scheduled steps.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from sqlalchemy import bindparam, select, update
 
+from filmjacket.archive.changes import Change
 from filmjacket.archive.procedure_records import PerformedStatus, PerformedStep, StepKey
 from filmjacket.archive.step_status import with_status
+from filmjacket.dicom.attributes import get_items, get_text
 from filmjacket.dicom.json_model import encode_attributes
 from filmjacket.errors import Unavailable
 from filmjacket.index import scheduled_steps
+from filmjacket.index.change_log import record_changes
 from filmjacket.index.schema.procedures import performed_step_requests, performed_steps
 from filmjacket.index.unit import insert_rows, run
-from filmjacket.web.scheduled_step_tables import DEPARTED, STARTED
+from filmjacket.web.scheduled_step_tables import DEPARTED, STARTED, STUDY_INSTANCE_UID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy import Connection
 
+    from filmjacket.archive.changes import Action
     from filmjacket.archive.procedure_records import ScheduledStep
+    from filmjacket.archive.procedures_port import Decision
     from filmjacket.index.rows import Row
+
+_SCHEDULED_STEP_ATTRIBUTES: Final = "00400270"
 
 _OWN = performed_steps.c
 _STEP = select(performed_steps).where(_OWN.uid == bindparam("wanted"))
@@ -51,7 +63,8 @@ def create(connection: Connection, step: PerformedStep) -> bool:
     insert_rows(connection, performed_steps, [_row(step)])
     rows = [{"study_uid": key.study_uid, "step_id": key.step_id, "performed_uid": step.uid} for key in step.requests]
     insert_rows(connection, performed_step_requests, rows)
-    _follow(connection, step, at=step.created_at)
+    _, entries = scheduled_steps.follow(connection, _decisions(connection, step), at=step.created_at)
+    record_changes(connection, [*_changes("created", step), *entries], at=step.created_at)
     return True
 
 
@@ -71,24 +84,30 @@ def change(connection: Connection, uid: str, decide: Callable[[PerformedStep], P
     parameters = _row(after) | {"key_uid": uid, "key_version": before.version}
     if not connection.execute(_REPLACE, parameters).rowcount:
         raise Unavailable("The step was changed by somebody else at the same time.", section="8.5")
-    if after.status is not before.status:
-        _follow(connection, after, at=after.updated_at)
+    decisions = [] if after.status is before.status else _decisions(connection, after)
+    _, entries = scheduled_steps.follow(connection, decisions, at=after.updated_at)
+    record_changes(connection, [*_changes("updated", after), *entries], at=after.updated_at)
     return after
 
 
-def _follow(connection: Connection, step: PerformedStep, *, at: int) -> None:
-    """Bring the scheduled steps to the status that the performed ones give them.
+def _changes(action: Action, step: PerformedStep) -> list[Change]:
+    items = get_items(step.attributes, _SCHEDULED_STEP_ATTRIBUTES)
+    studies = dict.fromkeys(get_text(item, STUDY_INSTANCE_UID) or "" for item in items)
+    detail = orjson.dumps({"status": str(step.status)})
+    return [Change("performed-step", action, study, uid=step.uid, detail=detail) for study in studies or ("",)]
 
-    A step that is performed in several parts is over when none of them is in progress any more.
-    """
-    for key in sorted(step.requests, key=lambda one: (one.study_uid, one.step_id)):
-        parameters = {"study_uid": key.study_uid, "step_id": key.step_id, "status": str(PerformedStatus.IN_PROGRESS)}
-        status = STARTED if run(connection, _IN_PROGRESS, parameters) else DEPARTED
 
-        def decide(before: ScheduledStep | None, status: str = status) -> ScheduledStep | None:
-            return None if before is None else with_status(before, status)
+def _decisions(connection: Connection, step: PerformedStep) -> list[tuple[StepKey, Decision]]:
+    """Bring the scheduled steps to the status that the performed ones give them."""
+    return [(key, partial(_following, connection, key)) for key in step.requests]
 
-        scheduled_steps.change(connection, key, decide, at=at)
+
+def _following(connection: Connection, key: StepKey, before: ScheduledStep | None) -> ScheduledStep | None:
+    """A step that is performed in several parts is over when none of them is in progress any more."""
+    if before is None:
+        return None
+    parameters = {"study_uid": key.study_uid, "step_id": key.step_id, "status": str(PerformedStatus.IN_PROGRESS)}
+    return with_status(before, STARTED if run(connection, _IN_PROGRESS, parameters) else DEPARTED)
 
 
 def _row(step: PerformedStep) -> Row:

@@ -1,20 +1,24 @@
 """Writing scheduled procedure steps: each unit decides about steps that nobody else changes meanwhile.
 
 The row of a step is locked when it is read (SQLite has one writer anyway), and its version is compared when it is
-written. Of two that bring in the same step at once, one finds the key taken; the unit is then run again.
+written. Of two that bring in the same step at once, one finds the key taken; the unit is then run again. What became of
+the steps goes into the change log all at once.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from sqlalchemy import bindparam, delete, or_, select, update
 
+from filmjacket.archive.changes import Change
 from filmjacket.archive.procedure_records import ScheduledStep, StepKey, StepOutcome
 from filmjacket.archive.step_status import status_of, taking_over, with_status
 from filmjacket.errors import Unavailable
+from filmjacket.index.change_log import record_changes
 from filmjacket.index.scheduled_rows import key_rows, step_row, word_rows
 from filmjacket.index.schema.procedures import scheduled_step_keys, scheduled_step_words, scheduled_steps
 from filmjacket.index.unit import insert_rows, one_of, run
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from filmjacket.archive.changes import Action
     from filmjacket.archive.procedure_records import StoredRequest
     from filmjacket.archive.procedures_port import Decision
     from filmjacket.index.unit import Record
@@ -55,6 +60,12 @@ _WAITING = (
     )
 )
 
+_ACTIONS: Final[dict[StepOutcome, Action]] = {
+    StepOutcome.CREATED: "created",
+    StepOutcome.UPDATED: "updated",
+    StepOutcome.DELETED: "deleted",
+}
+
 
 def find(connection: Connection, key: StepKey) -> ScheduledStep | None:
     """Return one step."""
@@ -68,16 +79,51 @@ def of_workitem(connection: Connection, uid: str) -> list[ScheduledStep]:
 
 def change(connection: Connection, key: StepKey, decide: Decision, *, at: int) -> StepOutcome:
     """Make of a step what `decide` says."""
+    (outcome,) = _change_each(connection, [(key, decide)], at)
+    return outcome
+
+
+def follow(
+    connection: Connection, decisions: Sequence[tuple[StepKey, Decision]], *, at: int
+) -> tuple[list[StepOutcome], list[Change]]:
+    """Make of each step what is decided of it; returns what became of them, and what the caller has to log of that.
+
+    Who changes steps because of something else logs that first.
+    """
+    outcomes = [StepOutcome.ABSENT] * len(decisions)
+    entries: list[Change] = []
+    # One order for all who lock several: nobody waits for somebody who waits for them.
+    for place in sorted(range(len(decisions)), key=lambda one: _order(decisions[one][0])):
+        key, decide = decisions[place]
+        outcomes[place], step = _change(connection, key, decide, at)
+        if step is not None:
+            detail = orjson.dumps({"status": status_of(step)})
+            entries.append(
+                Change("scheduled-step", _ACTIONS[outcomes[place]], key.study_uid, uid=key.step_id, detail=detail)
+            )
+    return outcomes, entries
+
+
+def _change_each(connection: Connection, decisions: Sequence[tuple[StepKey, Decision]], at: int) -> list[StepOutcome]:
+    outcomes, entries = follow(connection, decisions, at=at)
+    record_changes(connection, entries, at=at)
+    return outcomes
+
+
+def _change(
+    connection: Connection, key: StepKey, decide: Decision, at: int
+) -> tuple[StepOutcome, ScheduledStep | None]:
+    """Return what became of a step, and the step as it is or was last, None if nothing was written."""
     before = _found(run(connection, _LOCKED, _key(key)))
     after = decide(before)
     if after is None:
         if before is None:
-            return StepOutcome.ABSENT
+            return StepOutcome.ABSENT, None
         _write(connection, _REMOVE, _key(key) | {"key_version": before.version})
         _forget(connection, key)
-        return StepOutcome.DELETED
+        return StepOutcome.DELETED, before
     if before is not None and _is_same(before, after):
-        return StepOutcome.UNCHANGED
+        return StepOutcome.UNCHANGED, None
     outcome = StepOutcome.CREATED if before is None else StepOutcome.UPDATED
     after = replace(after, version=1 if before is None else before.version + 1, updated_at=at)
     if before is None:
@@ -87,17 +133,12 @@ def change(connection: Connection, key: StepKey, decide: Decision, *, at: int) -
         _forget(connection, key)
     insert_rows(connection, scheduled_step_keys, key_rows(after))
     insert_rows(connection, scheduled_step_words, word_rows(after))
-    return outcome
+    return outcome, after
 
 
 def put(connection: Connection, steps: Sequence[ScheduledStep], *, at: int) -> list[StepOutcome]:
     """Take in steps; what replaces one keeps its status unless it has one itself."""
-    outcomes: dict[int, StepOutcome] = {}
-    # One order for all who lock several: nobody waits for somebody who waits for them.
-    for place in sorted(range(len(steps)), key=lambda one: (steps[one].key.study_uid, steps[one].key.step_id)):
-        step = steps[place]
-        outcomes[place] = change(connection, step.key, lambda before, step=step: taking_over(before, step), at=at)
-    return [outcomes[place] for place in range(len(steps))]
+    return _change_each(connection, [(step.key, partial(_taking_over, step)) for step in steps], at)
 
 
 def mark_started(connection: Connection, keys: Sequence[StepKey], *, at: int) -> int:
@@ -106,8 +147,8 @@ def mark_started(connection: Connection, keys: Sequence[StepKey], *, at: int) ->
     def start(before: ScheduledStep | None) -> ScheduledStep | None:
         return with_status(before, STARTED) if before is not None and status_of(before) in WAITING else before
 
-    ordered = sorted(set(keys), key=lambda key: (key.study_uid, key.step_id))
-    return sum(change(connection, key, start, at=at) is StepOutcome.UPDATED for key in ordered)
+    outcomes = _change_each(connection, [(key, start) for key in dict.fromkeys(keys)], at)
+    return outcomes.count(StepOutcome.UPDATED)
 
 
 def waiting(connection: Connection, requests: Sequence[StoredRequest]) -> list[StepKey]:
@@ -122,6 +163,14 @@ def waiting(connection: Connection, requests: Sequence[StoredRequest]) -> list[S
         }
         found |= {StepKey(row.study_uid, row.step_id): None for row in run(connection, _WAITING, values)}
     return list(found)
+
+
+def _order(key: StepKey) -> tuple[str, str]:
+    return key.study_uid, key.step_id
+
+
+def _taking_over(step: ScheduledStep, before: ScheduledStep | None) -> ScheduledStep:
+    return taking_over(before, step)
 
 
 def _is_same(before: ScheduledStep, after: ScheduledStep) -> bool:

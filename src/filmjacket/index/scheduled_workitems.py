@@ -12,12 +12,12 @@ from filmjacket.index.sql_workitems import SqlWorkitems
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy import Connection
-
-    from filmjacket.archive.procedure_records import ScheduledStep
+    from filmjacket.archive.procedure_records import ScheduledStep, StepKey
+    from filmjacket.archive.procedures_port import Decision
     from filmjacket.archive.worklist_records import Report, Workitem, WorkitemChange
     from filmjacket.errors import FilmjacketError
     from filmjacket.index.engine import Database
+    from filmjacket.index.workitem_unit import WorkitemUnit
 
 
 class ScheduledWorkitems(SqlWorkitems):
@@ -30,35 +30,39 @@ class ScheduledWorkitems(SqlWorkitems):
     def create(self, workitem: Workitem, reports: tuple[Report, ...]) -> bool:
         """Take in a new workitem and its step."""
 
-        def unit(connection: Connection) -> bool:
-            created = workitems.create(connection, self._directory, workitem, reports)
+        def work(unit: WorkitemUnit) -> bool:
+            created = workitems.create(unit, workitem, reports)
             if created:
-                self._follow(connection, workitem.uid)
+                self._follow(unit, workitem.uid)
             return created
 
-        return self._write(unit, workitem.uid)
+        return self._write(workitem.uid, work)
 
     def change(self, uid: str, decide: Callable[[Workitem], WorkitemChange], *, at: int) -> Missing | None:
         """Change a workitem and its step."""
         del at
 
-        def unit(connection: Connection) -> Missing | FilmjacketError | None:
-            missing = workitems.change(connection, self._directory, uid, decide)
+        def work(unit: WorkitemUnit) -> Missing | FilmjacketError | None:
+            missing = workitems.change(unit, uid, decide)
             if missing is None:
-                self._follow(connection, uid)
+                self._follow(unit, uid)
             return missing
 
-        return self._write(unit, uid)
+        return self._write(uid, work)
 
-    def _follow(self, connection: Connection, uid: str) -> None:
-        workitem = workitems.find(connection, uid)
+    def _follow(self, unit: WorkitemUnit, uid: str) -> None:
+        # In the change log a step comes after what it follows.
+        unit.write()
+        workitem = unit.find(uid)
         if isinstance(workitem, Missing):
             return
         step = self._project(workitem)
-        for old in scheduled_steps.of_workitem(connection, uid):
-            if step is None or old.key != step.key:
-                scheduled_steps.change(connection, old.key, lambda _: None, at=workitem.modified_at)
+        old = (one.key for one in scheduled_steps.of_workitem(unit.connection, uid))
+        decisions: list[tuple[StepKey, Decision]] = [
+            (key, lambda _: None) for key in old if step is None or key != step.key
+        ]
         if step is not None:
-            scheduled_steps.change(
-                connection, step.key, lambda before: taking_over(before, step), at=workitem.modified_at
-            )
+            decisions.append((step.key, lambda before: taking_over(before, step)))
+        _, entries = scheduled_steps.follow(unit.connection, decisions, at=workitem.modified_at)
+        for entry in entries:
+            unit.log(entry, at=workitem.modified_at)

@@ -37,6 +37,13 @@ _QUIET = (
     .order_by(unsettled_studies.c.changed_at)
     .limit(_SETTLED_AT_ONCE)
 )
+_AHEAD = select(unsettled_studies.c.study_uid).where(unsettled_studies.c.changed_at > bindparam("at")).limit(1)
+_PULL_BACK = (
+    update(unsettled_studies)
+    .where(unsettled_studies.c.changed_at > bindparam("moment"))
+    .values(changed_at=bindparam("moment"))
+)
+_START_OVER = update(unsettled_studies).values(changed_at=bindparam("moment"))
 _SETTLE = delete(unsettled_studies).where(unsettled_studies.c.study_uid == bindparam("key_study_uid"))
 
 
@@ -46,7 +53,7 @@ def is_behind(connection: Connection, at: int, seconds: int) -> bool:
     reader = run(connection, _POSITION, {"name": _READER})
     if not reader or reader[0].number < head:
         return True
-    return bool(run(connection, _QUIET, {"before": at - seconds * 1_000_000}))
+    return bool(run(connection, _QUIET, {"before": at - seconds * 1_000_000}) or run(connection, _AHEAD, {"at": at}))
 
 
 def read_on(connection: Connection, at: int) -> bool:
@@ -61,7 +68,7 @@ def read_on(connection: Connection, at: int) -> bool:
     came: dict[str, int] = {}
     for row in rows:
         if row.level == "instance" and row.action != "deleted":
-            came[row.study_uid] = row.at
+            came[row.study_uid] = min(row.at, at)
         elif row.level == "study" and row.action == "deleted":
             came[row.study_uid] = -1
     delete_keys(connection, unsettled_studies, [{"study_uid": uid} for uid in sorted(came)])
@@ -72,10 +79,15 @@ def read_on(connection: Connection, at: int) -> bool:
     return len(rows) == _READ_AT_ONCE
 
 
-def settle(connection: Connection, at: int, seconds: int) -> int:
-    """Say of studies that have been quiet for so many seconds that they are stable; returns of how many."""
+def settle(connection: Connection, at: int, seconds: int, *, afresh: bool) -> int:
+    """Say of studies that have been quiet for so many seconds that they are stable; returns of how many.
+
+    `afresh`: the clock has jumped, so that nobody knows for how long; all begin again to be quiet.
+    """
     # The reader's row is the lock of those who settle.
     run(connection, _POSITION.with_for_update(), {"name": _READER})
+    # What came later than now came before the clock went back.
+    run_many(connection, _START_OVER if afresh else _PULL_BACK, [{"moment": at}])
     quiet = run(connection, _QUIET, {"before": at - seconds * 1_000_000})
     run_many(connection, _SETTLE, [{"key_study_uid": row.study_uid} for row in quiet])
     record_changes(connection, [Change("study", "stable", row.study_uid) for row in quiet], at=at)

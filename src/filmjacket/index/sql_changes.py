@@ -117,12 +117,12 @@ class SqlChanges:
         with self._database.reading() as connection:
             return settling.is_behind(connection, at, seconds)
 
-    def settle(self, *, at: int, seconds: int) -> int:
-        """Say of studies to which no instance came for `seconds` that they are stable."""
+    def settle(self, *, at: int, seconds: int, afresh: bool = False) -> int:
+        """Say of studies to which no instance came for `seconds` that they are stable; `afresh`: counted from now."""
         self._number(Log.CHANGES)
         while self._database.write(lambda connection: settling.read_on(connection, at)):
             pass
-        return self._database.write(lambda connection: settling.settle(connection, at, seconds))
+        return self._database.write(lambda connection: settling.settle(connection, at, seconds, afresh=afresh))
 
     def forget(self, changes_before: int, events_before: int, *, batch: int = 5000) -> int:
         """Drop a batch of entries of each log written before a moment, never the last one."""

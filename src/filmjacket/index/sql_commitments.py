@@ -122,7 +122,7 @@ class SqlCommitments:
             stale = tuple(
                 number
                 for number, reference in committed
-                if not _is_the_same(reference, known.get(reference.sop_uid), conclusion.judged_since)
+                if not _is_the_same(reference, known.get(reference.sop_uid), conclusion)
             )
             if not stale:
                 if conclusion.hold:
@@ -178,8 +178,12 @@ def _whereabouts(connection: Connection, sop_uids: set[str], *, lock: bool = Fal
     return found
 
 
-def _is_the_same(reference: Reference, where: Whereabouts | None, judged_since: int) -> bool:
-    return where is not None and where.sop_class_uid == reference.sop_class_uid and where.stored_at <= judged_since
+def _is_the_same(reference: Reference, where: Whereabouts | None, conclusion: Conclusion) -> bool:
+    if where is None or where.sop_class_uid != reference.sop_class_uid:
+        return False
+    read = conclusion.read.get(reference.sop_uid)
+    # Keys are never used twice; moments are by a clock that may have jumped.
+    return where.stored_at <= conclusion.judged_since if read is None else where.blob.key == read
 
 
 def _put_on_hold(connection: Connection, known: dict[str, Whereabouts], conclusion: Conclusion) -> None:

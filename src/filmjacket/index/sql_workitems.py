@@ -8,10 +8,11 @@ from sqlalchemy import delete
 
 from filmjacket.archive.worklist_records import Missing, PurgedWorkitems, Standing
 from filmjacket.errors import FilmjacketError, Unavailable
-from filmjacket.index import workitem_search, workitems, worklist_subscribing
+from filmjacket.index import subscriptions, workitem_search, workitems, worklist_subscribing
 from filmjacket.index.group_commit import GroupCommit
 from filmjacket.index.schema.worklist import deleted_workitems
 from filmjacket.index.subscriptions import Directory, standings_of
+from filmjacket.index.workitem_unit import LostRaceError, WorkitemUnit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,7 +37,7 @@ _ATTEMPTS = 5
 _LARGEST_GROUP = 64
 
 
-_Unit: TypeAlias = "Callable[[Connection], Any]"
+_Work: TypeAlias = "Callable[[WorkitemUnit], Any]"
 
 
 class SqlWorkitems:
@@ -45,20 +46,19 @@ class SqlWorkitems:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._directory = Directory()
-        self._group_commit: GroupCommit[tuple[str, _Unit], Any] = GroupCommit(
+        self._group_commit: GroupCommit[tuple[str, _Work], Any] = GroupCommit(
             self._run_group, largest_group=_LARGEST_GROUP
         )
 
     def prepare(self) -> None:
         """Read who is subscribed with which filter, rather than with the first change of a workitem."""
+        self._write_alone(subscriptions.prepare)
         with self._database.reading() as connection:
             self._directory.refresh(connection)
 
     def create(self, workitem: Workitem, reports: tuple[Report, ...]) -> bool:
         """Take in a new workitem."""
-        return self._write(
-            lambda connection: workitems.create(connection, self._directory, workitem, reports), workitem.uid
-        )
+        return self._write(workitem.uid, lambda unit: workitems.create(unit, workitem, reports))
 
     def find(self, uid: str) -> Workitem | Missing:
         """Return a workitem."""
@@ -68,7 +68,7 @@ class SqlWorkitems:
     def change(self, uid: str, decide: Callable[[Workitem], WorkitemChange], *, at: int) -> Missing | None:
         """Change a workitem as `decide` says."""
         del at
-        return self._write(lambda connection: workitems.change(connection, self._directory, uid, decide), uid)
+        return self._write(uid, lambda unit: workitems.change(unit, uid, decide))
 
     def search(self, query: EntityQuery, maximum_results: int, *, other_patient_ids: bool = False) -> WorkitemPage:
         """Answer a search."""
@@ -77,7 +77,9 @@ class SqlWorkitems:
 
     def subscribe(self, uid: str, subscriber: str, standing: Standing, *, at: int) -> Missing | None:
         """Subscribe to one workitem."""
-        return self._write(lambda connection: worklist_subscribing.subscribe(connection, uid, subscriber, standing, at))
+        return self._write_alone(
+            lambda connection: worklist_subscribing.subscribe(connection, uid, subscriber, standing, at)
+        )
 
     def subscribe_worklist(self, subscription: WorklistSubscription, *, at: int) -> None:
         """Subscribe to all workitems or to those that satisfy a filter."""
@@ -85,7 +87,7 @@ class SqlWorkitems:
 
     def unsubscribe(self, uid: str, subscriber: str) -> bool:
         """End the subscription to one workitem."""
-        return self._write(lambda connection: worklist_subscribing.unsubscribe(connection, uid, subscriber), uid)
+        return self._write_alone(lambda connection: worklist_subscribing.unsubscribe(connection, uid, subscriber))
 
     def unsubscribe_worklist(self, subscriber: str) -> bool:
         """End every subscription of a subscriber."""
@@ -134,24 +136,23 @@ class SqlWorkitems:
         old = delete(deleted_workitems).where(deleted_workitems.c.deleted_at < before)
         self._write_alone(lambda connection: connection.execute(old).rowcount)
 
-    def _write(self, unit: Callable[[Connection], _T | FilmjacketError], uid: str = "") -> _T:
-        """Run a unit about one workitem; others that wait share the transaction and its sync to disk.
+    def _write(self, uid: str, work: Callable[[WorkitemUnit], _T | FilmjacketError]) -> _T:
+        """Do what a request asks for with one workitem; others that wait share the transaction and its sync to disk.
 
-        A refusal is returned by the unit, before it has written anything: what is raised undoes what all of them did.
+        A refusal is returned by the work, before it has written anything: what is raised undoes what all of them did.
         """
-        outcome = self._group_commit.submit((uid, unit))
+        outcome = self._group_commit.submit((uid, work))
         if isinstance(outcome, FilmjacketError):
             raise outcome
         return outcome
 
-    def _run_group(self, requests: Sequence[tuple[str, _Unit]]) -> list[Any]:
-        """Run units in one transaction, in the order of their workitems: so no two processes wait for each other."""
-        order = sorted(range(len(requests)), key=lambda number: requests[number][0])
-
+    def _run_group(self, requests: Sequence[tuple[str, _Work]]) -> list[Any]:
         def run(connection: Connection) -> list[Any]:
             outcomes: list[Any] = [None] * len(requests)
-            for number in order:
-                outcomes[number] = requests[number][1](connection)
+            with WorkitemUnit(connection, self._directory, (uid for uid, _ in requests)) as unit:
+                # In the order of their workitems, so that no two processes wait for each other's steps.
+                for number in sorted(range(len(requests)), key=lambda number: requests[number][0]):
+                    outcomes[number] = requests[number][1](unit)
             return outcomes
 
         return self._write_alone(run)
@@ -164,6 +165,6 @@ class SqlWorkitems:
         for _ in range(_ATTEMPTS):
             try:
                 return self._database.write(unit)
-            except workitems.LostRaceError:
+            except LostRaceError:
                 continue
         raise Unavailable("The index is busy with other writers.")

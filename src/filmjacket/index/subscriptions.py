@@ -19,7 +19,7 @@ from sqlalchemy import bindparam, insert, select, update
 from filmjacket.archive.worklist_records import Standing
 from filmjacket.dicom.attributes import get_text
 from filmjacket.index.schema.worklist import workitem_subscriptions, worklist_subscribers, worklist_versions
-from filmjacket.index.unit import run
+from filmjacket.index.unit import insert_new_rows, insert_rows, run
 from filmjacket.index.workitem_values import lookups_of, values_of
 from filmjacket.web.matching import MatchKind, matches_all
 from filmjacket.web.workitem_grammar import parse_workitem_search
@@ -43,6 +43,8 @@ _STATE_NUMBER: Final = 0
 _SUBSCRIBERS: Final = "subscribers"
 
 _VERSION = select(worklist_versions.c.version).where(worklist_versions.c.name == _SUBSCRIBERS)
+# Who changes the directory waits for those who act on it as it is, and they for him.
+_HELD_VERSION = _VERSION.with_for_update(read=True)
 _CHANGED = select(worklist_subscribers).where(worklist_subscribers.c.version > bindparam("version"))
 _ROW = select(worklist_subscribers).where(worklist_subscribers.c.subscriber == bindparam("subscriber"))
 _STANDINGS = select(workitem_subscriptions.c.subscriber, workitem_subscriptions.c.standing).where(
@@ -94,9 +96,13 @@ class Directory:
         self._filters: dict[str, _Filter] = {}
         self._filed: dict[tuple[int, str] | None, dict[str, _Filter]] = {}
 
-    def refresh(self, connection: Connection) -> None:
-        """Read what was changed since the last time; one look-up when nothing was."""
-        found = run(connection, _VERSION, {})
+    def refresh(self, connection: Connection, *, hold: bool = False) -> None:
+        """Read what was changed since the last time; one look-up when nothing was.
+
+        With `hold` nobody changes it until the transaction ends: a subscriber either hears of what the transaction
+        does, or sees it done.
+        """
+        found = run(connection, _HELD_VERSION if hold else _VERSION, {})
         version = found[0].version if found else 0
         if version == self._version:
             return
@@ -207,6 +213,11 @@ def next_version(connection: Connection) -> int:
     return int(run(connection, _VERSION, {})[0].version)
 
 
+def prepare(connection: Connection) -> None:
+    """Make the row that says the version, so that it can be held before anybody has subscribed."""
+    insert_new_rows(connection, worklist_versions, [{"name": _SUBSCRIBERS, "version": 0}])
+
+
 def standings_of(connection: Connection, uid: str) -> dict[str, Standing]:
     """Return the rows of a workitem itself, those that say "not subscribed" too."""
     rows = run(connection, _STANDINGS, {"uid": uid})
@@ -216,8 +227,7 @@ def standings_of(connection: Connection, uid: str) -> dict[str, Standing]:
 def add_standings(connection: Connection, uid: str, standings: Mapping[str, Standing]) -> None:
     """Add rows of a workitem."""
     rows = [{"uid": uid, "subscriber": name, "standing": standing.value} for name, standing in standings.items()]
-    if rows:
-        connection.execute(insert(workitem_subscriptions), rows)
+    insert_rows(connection, workitem_subscriptions, rows)
 
 
 def set_standing(connection: Connection, uid: str, subscriber: str, standing: Standing) -> None:

@@ -65,21 +65,23 @@ def note_time(connection: Connection, statement: Executable, parameters: Mapping
         SLOW.report(connection, text.sql, text.bind(parameters), seconds)
 
 
-def run_many(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Run a statement once for each row of parameters."""
+def run_many(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Run a statement once for each row of parameters; returns how many rows of the table it wrote in all."""
     if not rows:
-        return
+        return 0
     text = _text_of(statement, connection.dialect, ())
     bound = [text.bind(row) for row in rows]
     cursor = connection.connection.cursor()
     started = perf_counter()
     try:
         cursor.executemany(text.sql, bound)
+        written = int(cursor.rowcount)
     finally:
         cursor.close()
     seconds = perf_counter() - started
     if seconds > SLOW.seconds:
         SLOW.report(connection, text.sql, bound[0], seconds)
+    return written
 
 
 def one_of(column: ColumnElement[Any], name: str = "keys") -> ColumnElement[bool]:

@@ -102,6 +102,7 @@ def subscribe_worklist(connection: Connection, wanted: WorklistSubscription, at:
 
 def unsubscribe_worklist(connection: Connection, subscriber: str) -> bool:
     """End every subscription of a subscriber."""
+    version = next_version(connection)
     row = read_row(connection, subscriber)
     table = workitem_subscriptions
     had_items = connection.execute(
@@ -109,7 +110,7 @@ def unsubscribe_worklist(connection: Connection, subscriber: str) -> bool:
     ).first()
     connection.execute(delete(table).where(table.c.subscriber == subscriber))
     if row.standing or row.layers:
-        write_row(connection, WorklistRow(subscriber), next_version(connection))
+        write_row(connection, WorklistRow(subscriber), version)
         return True
     return had_items is not None
 

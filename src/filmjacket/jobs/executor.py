@@ -254,9 +254,8 @@ class Executor:
         try:
             running = DBOS.list_workflows(name=WORKFLOW, status="PENDING", load_input=False, load_output=False)
             others = {one.executor_id for one in running if one.executor_id and one.executor_id != self._id}
-            moment = now()
             for other in sorted(others):
-                if not self._leases.held(f"{LEASE}{other}", moment):
+                if not self._leases.held(f"{LEASE}{other}", LEASE_SECONDS):
                     _log.warning("taking over", executor=self._id, other=other)
                     _recover(other)
         except Unavailable:

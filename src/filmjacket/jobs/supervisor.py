@@ -76,7 +76,7 @@ class Supervisor:
             self._executor = None
             self._leases.release(SUPERVISOR, self._holder)
         self._wake_for_due(moment)
-        wanted = is_executor_wanted(self._leases, moment)
+        wanted = is_executor_wanted(self._leases)
         if wanted and self._leases.acquire(SUPERVISOR, self._holder, LEASE_SECONDS, moment):
             self._executor = self._start()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from filmjacket.archive.upkeep_port import Selection, Shelf
 from filmjacket.clock import now
 from filmjacket.jobs.records import Step
-from filmjacket.maintenance.sweep import BATCH
+from filmjacket.maintenance.sweep import BATCH, Suspects, settling
 from filmjacket.maintenance.transcode_at_rest import Recoding
 from filmjacket.maintenance.verify import check_blob
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 VERIFIED_AT_ONCE = 64
 RECODED_AT_ONCE = 8
+_WAITED_AT_ONCE = 1.0
 _SHELVES = tuple(Shelf)
 
 
@@ -67,22 +68,34 @@ class SweepRun:
         self._grace_seconds = int(str(arguments["grace_hours"])) * 3600.0
         self._listing: Iterator[str] | None = None
         self._listed = ""
+        self._suspects = Suspects(tools.archive.index, settling(self._grace_seconds))
 
     def step(self, cursor: Cursor) -> Step:
-        """Look at the next blobs; abandoned uploads go at the end."""
+        """Look at the next blobs; the last suspects and abandoned uploads go at the end.
+
+        Suspects of a run that was killed are the next sweep's.
+        """
         archive = self._tools.archive
+        if self._suspects.is_full or cursor.get("listed"):
+            self._suspects.wait(_WAITED_AT_ONCE)
+        orphans = self._suspects.orphans()
+        archive.blobs.remove(orphans)
+        counts = {"orphans": len(orphans)}
+        if self._suspects.is_full or (cursor.get("listed") and self._suspects):
+            return Step(cursor, counts=counts)
+        if cursor.get("listed"):
+            removed = archive.blobs.clear_stage(older_than_seconds=self._grace_seconds)
+            return Step(None, counts={**counts, "abandoned uploads": removed})
         after = str(cursor.get("key", ""))
         if self._listing is None or after != self._listed:
             keys = archive.blobs.keys(older_than_seconds=self._grace_seconds)
             self._listing = (key for key in keys if key > after)
         batch = list(islice(self._listing, BATCH))
         if not batch:
-            removed = archive.blobs.clear_stage(older_than_seconds=self._grace_seconds)
-            return Step(None, counts={"abandoned uploads": removed})
+            return Step({"key": after, "listed": True}, counts=counts)
         self._listed = batch[-1]
-        unknown = sorted(archive.index.unknown_keys(batch))
-        archive.blobs.remove(unknown)
-        return Step({"key": batch[-1]}, done=len(batch), counts={"orphans": len(unknown)})
+        self._suspects.add(archive.index.unknown_keys(batch))
+        return Step({"key": batch[-1]}, done=len(batch), counts=counts)
 
 
 class ReindexRun:

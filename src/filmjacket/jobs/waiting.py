@@ -20,9 +20,9 @@ def ask_for_executor(leases: Leases, at: int) -> None:
     leases.acquire(_NAME, _ANYBODY, _FOR_EVER, at)
 
 
-def is_executor_wanted(leases: Leases, at: int) -> bool:
+def is_executor_wanted(leases: Leases) -> bool:
     """Whether jobs wait, as far as anybody noted."""
-    return leases.held(_NAME, at)
+    return leases.held(_NAME, _FOR_EVER)
 
 
 def want_no_executor(leases: Leases) -> None:

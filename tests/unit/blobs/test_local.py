@@ -236,6 +236,7 @@ def test_a_discarded_blob_cannot_be_published(blobs: LocalBlobs, tmp_path: Path)
 
 def test_idle_uploads_hold_no_descriptors(blobs: LocalBlobs):
     gc.collect()  # what other tests left open
+    staged(blobs, b"x").discard()  # its directory is held, once
     before = open_files()
     waiting = [staged(blobs, b"x" * 1000) for _ in range(50)]
     assert open_files() <= before
@@ -282,11 +283,26 @@ def test_keys_lists_only_published_blobs_of_the_wanted_age(blobs: LocalBlobs, tm
 
 
 def test_clear_stage_spares_young_uploads(blobs: LocalBlobs, tmp_path: Path):
-    abandoned, running = staged(blobs, b"1"), staged(blobs, b"2")
-    os.utime(abandoned.path, (time.time() - 90_000, time.time() - 90_000))
+    gone = LocalBlobs(tmp_path / "blobs")
+    abandoned, young, running = staged(gone, b"1"), staged(gone, b"2"), staged(blobs, b"3")
+    for blob in (abandoned, running):
+        os.utime(blob.path, (time.time() - 90_000, time.time() - 90_000))
+    assert blobs.clear_stage(older_than_seconds=86_400) == 0, "both processes live, whatever the clock says"
+    gone.close()
     assert blobs.clear_stage(older_than_seconds=86_400) == 1
-    assert not Path(abandoned.path).exists()
+    assert (Path(abandoned.path).exists(), Path(young.path).exists()) == (False, True)
     blobs.publish([running])
+    assert blobs.clear_stage(older_than_seconds=-1) == 1
+    assert not Path(young.path).parent.exists()
+
+
+def test_what_older_versions_staged_is_cleared_by_its_age(blobs: LocalBlobs, tmp_path: Path):
+    stage = tmp_path / "blobs" / ".stage"
+    for name, age in (("a" * 32, 90_000), ("b" * 32, 80_000)):
+        (stage / name).write_bytes(b"x")
+        os.utime(stage / name, (time.time() - age, time.time() - age))
+    assert blobs.clear_stage(older_than_seconds=86_400) == 1
+    assert [path.name for path in stage.iterdir()] == ["b" * 32]
 
 
 def test_minimum_free_space_is_kept(tmp_path: Path):

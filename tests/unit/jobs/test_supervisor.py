@@ -88,4 +88,4 @@ def test_what_is_due_wakes_once(archive: Archive):
     started.executors[0].code = 0
     watching.check()
     assert len(started.executors) == 1
-    assert not is_executor_wanted(archive.leases, NOW)
+    assert not is_executor_wanted(archive.leases)

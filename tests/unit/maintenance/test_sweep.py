@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,15 +43,18 @@ def blobs(tmp_path: Path) -> LocalBlobs:
     return LocalBlobs(tmp_path)
 
 
-def test_only_old_bytes_that_nobody_refers_to_go(blobs: LocalBlobs, tmp_path: Path):
+def test_only_old_bytes_that_nobody_refers_to_go(blobs: LocalBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     referred = stored(blobs, tmp_path, 90_000)
     orphan = stored(blobs, tmp_path, 90_000)
     young = stored(blobs, tmp_path, 80_000)
-    abandoned, running = blobs.stage(), blobs.stage()
+    monkeypatch.setattr(sweeping, "SETTLE_SECONDS", 0)
+    gone = LocalBlobs(tmp_path)
+    abandoned, running = gone.stage(), blobs.stage()
     for blob in (abandoned, running):
         blob.write(b"x")
         blob.finish()
-    os.utime(abandoned.path, (time.time() - 90_000, time.time() - 90_000))
+        os.utime(blob.path, (time.time() - 90_000, time.time() - 90_000))
+    gone.close()
 
     rehearsal = sweep(Known([referred]), blobs, dry_run=True)  # pyright: ignore[reportArgumentType]
     assert rehearsal.orphans == (orphan,)
@@ -68,8 +72,32 @@ def test_only_old_bytes_that_nobody_refers_to_go(blobs: LocalBlobs, tmp_path: Pa
 
 def test_the_index_is_asked_in_batches(blobs: LocalBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sweeping, "BATCH", 3)
+    monkeypatch.setattr(sweeping, "SETTLE_SECONDS", 0.2)
     keys = [stored(blobs, tmp_path, 10) for _ in range(8)]
     index = Known(keys[:4])
     report = sweep(index, blobs, grace_seconds=5)  # pyright: ignore[reportArgumentType]
-    assert index.asked == 3
+    assert index.asked == 3 + 2  # and once more about those of two batches that it did not know
     assert set(report.orphans) == set(keys[4:])
+
+
+def test_what_is_committed_after_it_was_listed_stays(
+    blobs: LocalBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sweeping, "SETTLE_SECONDS", 0.5)
+    key = stored(blobs, tmp_path, 90_000)  # or it came just now, and the clock has jumped
+    index = Known([])
+    committing = threading.Timer(0.2, lambda: index._keys.add(key))
+    committing.start()
+    assert sweep(index, blobs).orphans == ()  # pyright: ignore[reportArgumentType]
+    committing.join()
+    assert list(blobs.keys()) == [key]
+
+
+def test_many_suspects_are_judged_on_the_way(blobs: LocalBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sweeping, "BATCH", 2)
+    monkeypatch.setattr(sweeping, "SUSPECTS", 2)
+    monkeypatch.setattr(sweeping, "SETTLE_SECONDS", 0.05)
+    keys = [stored(blobs, tmp_path, 10) for _ in range(6)]
+    report = sweep(Known([]), blobs, grace_seconds=5)  # pyright: ignore[reportArgumentType]
+    assert set(report.orphans) == set(keys)
+    assert list(blobs.keys()) == []

@@ -1,4 +1,4 @@
-"""The change log: what happened to studies, series, instances, workitems and non-patient instances, in order.
+"""The change log: what happened to studies, series, instances, workitems, procedure steps and so on, in order.
 
 On PostgreSQL several transactions write at once, and none knows which will be visible first. There they leave one
 row each in `log_arrivals`; whoever reads numbers the rows that have arrived (ADR 0017). The one writer of SQLite

@@ -133,7 +133,7 @@ class Committer:
     def _conclusion(self, verification: Verification, since: int, at: int) -> Conclusion:
         expires_at = at + self._rules.result_days * DAY
         hold = "storage commitment" if self._rules.hold else ""
-        return Conclusion(tuple(verification.reasons), since, at, expires_at, hold)
+        return Conclusion(tuple(verification.reasons), since, at, expires_at, hold, verification.read)
 
     @contextmanager
     def _leased(self, transaction_uid: str) -> Generator[bool]:

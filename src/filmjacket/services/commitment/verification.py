@@ -54,6 +54,7 @@ class Verification:
         self._started = self._noted = time.monotonic()
         self._done = self._bytes = 0
         self.reasons = list(commitment.reasons)
+        self.read: dict[str, str] = {}
 
     @property
     def is_complete(self) -> bool:
@@ -117,6 +118,7 @@ class Verification:
         except FilmjacketError:
             return FailureReason.PROCESSING_FAILURE
         self._bytes += where.blob.size
+        self.read[reference.sop_uid] = where.blob.key
         return FailureReason.COMMITTED if damage is None else FailureReason.PROCESSING_FAILURE
 
     def _check_time(self, size: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import orjson
 
@@ -12,7 +13,18 @@ if TYPE_CHECKING:
 
 CLOUD_EVENT: Final = "application/cloudevents+json"
 _TYPE_PREFIX: Final = "org.filmjacket."
-_UID_NAMES: Final = {"workitem": "workitemUID"}
+_UID_NAMES: Final = {
+    "workitem": "workitemUID",
+    "scheduled-step": "scheduledProcedureStepID",
+    "performed-step": "performedProcedureStepUID",
+}
+# Of a non-patient instance only its category would say where it is.
+_PATHS: Final = {
+    "workitem": "workitems/{uid}",
+    "scheduled-step": "schedule/{study}/{uid}",
+    "performed-step": "modality-performed-procedure-steps/{uid}",
+    "non-patient": "",
+}
 
 
 def change_object(one: LoggedChange, base_url: str) -> dict[str, Any]:
@@ -57,11 +69,9 @@ def cloud_event(entry: dict[str, Any], source: str) -> dict[str, Any]:
 
 
 def resource_path(change: Change) -> str:
-    """The resource below the base URL, "" where only its category would say where it is."""
-    if change.level == "workitem":
-        return f"workitems/{change.uid}"
-    if change.level == "non-patient":
-        return ""
+    """The resource below the base URL, "" where that is not known."""
+    if change.level in _PATHS:
+        return _PATHS[change.level].format(study=change.study_uid, uid=quote(change.uid, safe=""))
     path = f"studies/{change.study_uid}"
     if change.series_uid:
         path += f"/series/{change.series_uid}"

@@ -99,7 +99,9 @@ def _search(raw: bytes, levels: Sequence[str]) -> SearchQuery:
     chosen = levels or ("study",)
     if len(chosen) != 1 or chosen[0] not in set(QueryLevel):
         raise _refusal(
-            "level", "must be one of the Studies service when attributes are matched.", "study", "series", "instance"
+            "level",
+            "must be one of the Studies service when attributes are matched; of steps only StudyInstanceUID is.",
+            *map(str, QueryLevel),
         )
     return parse_search(QueryLevel(chosen[0]), ResourceRef(), raw)
 

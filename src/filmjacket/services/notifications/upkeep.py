@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from filmjacket.clock import now
+from filmjacket.clock import ClockWatch, now
 from filmjacket.errors import FilmjacketError
 from filmjacket.events.wakeups import LOG
 
@@ -93,26 +93,33 @@ class LogUpkeep:
         self._stable_seconds = stable_seconds
         self._keep_days = keep_days
         self._queue_hours = queue_hours
-        self._forgotten_at = now()
+        self._forgotten_at = time.monotonic()
+        self._watch = ClockWatch()
 
     def wanted(self) -> bool:
         """Whether a turn would do anything; costs a read."""
+        at = self._watch.now()
         return self._is_late() or (
-            self._stable_seconds > 0 and self._center.log.unsettled(at=now(), seconds=self._stable_seconds)
+            self._stable_seconds > 0 and self._center.log.unsettled(at=at, seconds=self._stable_seconds)
         )
 
     def turn(self) -> None:
         """One turn; blocks."""
-        at = now()
-        if self._stable_seconds and self._center.log.settle(at=at, seconds=self._stable_seconds):
+        at = self._watch.now()
+        jumped = self._watch.jumped
+        if jumped:
+            log.warning("clock_jumped")
+        if self._stable_seconds and self._center.log.settle(at=at, seconds=self._stable_seconds, afresh=jumped):
             self._center.wakeups.poke(LOG)
+        self._watch.jumped = False
         if self._is_late():
+            at = self._watch.trusted()
             changes = at - self._keep_days * _DAY if self._keep_days else 0
             drop(self._center.log, changes, at - self._queue_hours * _DAY // 24)
-            self._forgotten_at = at
+            self._forgotten_at = time.monotonic()
 
     def _is_late(self) -> bool:
-        return now() - self._forgotten_at > _FORGET_EVERY_SECONDS * 1_000_000
+        return time.monotonic() - self._forgotten_at > _FORGET_EVERY_SECONDS
 
 
 def drop(log_of: ChangeLog, changes_before: int, events_before: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import re
 import secrets
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -136,10 +137,13 @@ class Dispatcher:
 
     def turn(self) -> float:
         """Deliver what is due, for a few seconds; returns after how many seconds to look again."""
-        due = [one for one in self._store.webhooks() if one.enabled and one.next_at <= now()]
+        at = now()
+        # A try that is further away than any wait was put off before the clock went back.
+        latest = at + int(self._longest_wait * _SECOND)
+        due = [one for one in self._store.webhooks() if one.enabled and not at < one.next_at <= latest]
         if not due:
             return _IDLE_SECONDS
-        until = now() + int(_TURN_SECONDS * _SECOND)
+        until = time.monotonic() + _TURN_SECONDS
 
         def serve(webhook: Webhook) -> bool:
             return self._serve(webhook, until)
@@ -148,11 +152,11 @@ class Dispatcher:
             busy = list(pool.map(serve, due))
         return 0.0 if any(busy) else _IDLE_SECONDS
 
-    def _serve(self, webhook: Webhook, until: int) -> bool:
+    def _serve(self, webhook: Webhook, until: float) -> bool:
         """Deliver to one target until the turn is over or nothing is left; True if there may be more."""
         try:
             self._retry_dead(webhook)
-            while now() < until and not self._stopped:
+            while time.monotonic() < until and not self._stopped:
                 some = self._changes.changes(webhook.number, 2**62, _READ_AT_ONCE, _EVERYTHING)
                 if not some:
                     return False
@@ -169,21 +173,21 @@ class Dispatcher:
             return False
         return True
 
-    def _deliver_some(self, webhook: Webhook, some: Sequence[LoggedChange], until: int) -> tuple[Webhook, bool]:
+    def _deliver_some(self, webhook: Webhook, some: Sequence[LoggedChange], until: float) -> tuple[Webhook, bool]:
         """Deliver what is wanted of some changes; returns how far it got, and whether one has to be tried again.
 
         How far it got is noted now and then: a crash repeats what was sent for a second.
         """
-        noted_at = now()
+        noted_at = time.monotonic()
         for one in chosen(self._changes, some, filter_of(webhook)):
-            if now() >= until or self._stopped:
+            if time.monotonic() >= until or self._stopped:
                 return webhook, False
             webhook = self._deliver(webhook, one)
             if webhook.number < one.number:
                 return webhook, True
-            if now() - noted_at > _SECOND:
+            if time.monotonic() - noted_at > 1:
                 self._store.note(webhook)
-                noted_at = now()
+                noted_at = time.monotonic()
         return replace(webhook, number=some[-1].number), False
 
     def _deliver(self, webhook: Webhook, one: LoggedChange) -> Webhook:

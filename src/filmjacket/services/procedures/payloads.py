@@ -1,4 +1,4 @@
-"""Payloads of procedure steps: JSON objects and arrays, XML, and either in parts (PS3.18 8.6.1, 14.2, 15.2)."""
+"""Payloads of procedure steps: JSON objects and arrays, XML, and either in parts (PS3.18 8.6.1, 14.1.3, 15.1.3)."""
 
 from __future__ import annotations
 

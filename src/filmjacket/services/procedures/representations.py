@@ -1,4 +1,4 @@
-"""Data sets of procedure steps as payloads: JSON, XML, one or several parts (PS3.18 8.7, 14.2, 15.2).
+"""Data sets of procedure steps as payloads: JSON, XML, one or several parts (PS3.18 8.7, 14.1.3, 15.1.3).
 
 Several results as `application/dicom+xml` come in parts, since one document holds one data set.
 """

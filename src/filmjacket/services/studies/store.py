@@ -12,10 +12,10 @@ what was stored.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from filmjacket.archive.records import StoreResult
+from filmjacket.clock import utc_now
 from filmjacket.errors import BadRequest, CommitUnknown
 from filmjacket.services.studies.compose import Composition, CompositionLimits
 from filmjacket.services.studies.content_coding import ACCEPTED_CODINGS, ContentDecoder, content_coding_of
@@ -241,14 +241,10 @@ def open_session(
     coding = content_coding_of(content_encoding)
     intake = Intake(ingest, target, limits)
     composition = Composition(
-        intake, CompositionLimits(limits.metadata_bytes, limits.part_bytes), target.url, ingest.spool, _utc_now
+        intake, CompositionLimits(limits.metadata_bytes, limits.part_bytes), target.url, ingest.spool, utc_now
     )
     reader = reader_of(content_type, intake, composition, limits)
     return StoreSession(intake, composition, reader, ContentDecoder(coding, limits.payload_bytes))
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _refusal_of_duplicate(item: Stored) -> StoreFailure:

@@ -10,14 +10,18 @@ from tests import samples
 
 from filmjacket.archive.commitment_records import LATER, CommitmentRules, CommitmentState
 from filmjacket.archive.deletions import DAY
+from filmjacket.archive.policies import DuplicatePolicy
 from filmjacket.errors import DicomError, OutOfStorage, Unavailable
+from filmjacket.opening import Archive, open_archive
 from filmjacket.services.commitment.commit import LEASE_SECONDS, Committer
 from filmjacket.services.commitment.verification import LOOKED_UP_AT_ONCE
 from filmjacket.web.commitment_module import CommitmentRequest, FailureReason, Reference
 from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
-    from filmjacket.opening import Archive
+    from collections.abc import Callable, Iterator
+
+    from filmjacket.settings import Settings
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 
@@ -37,10 +41,28 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture
+def make_archive(settings: Settings) -> Iterator[Callable[..., Archive]]:
+    """Open an empty archive with changed settings."""
+    opened: list[Archive] = []
+
+    def make(**changes: object) -> Archive:
+        opened.append(open_archive(settings.model_copy(update=changes)))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()
+
+
 def store(archive: Archive, number: int = 1) -> list[Reference]:
     """Instances of one study."""
+    return store_files(archive, samples.series(number))
+
+
+def store_files(archive: Archive, files: list[bytes]) -> list[Reference]:
     found: list[Reference] = []
-    for file in samples.series(number):
+    for file in files:
         incoming = archive.ingest.begin()
         incoming.write(file)
         received = [incoming.finish()]
@@ -122,8 +144,11 @@ def test_one_unreadable_instance_does_not_keep_the_others(
     assert working.result("1.2.3").reasons == (0, 0, 0)
 
 
-def test_another_worker_goes_on_when_the_lease_of_a_killed_one_is_over(archive: Archive, clock: Clock) -> None:
+def test_another_worker_goes_on_when_the_lease_of_a_killed_one_is_over(
+    archive: Archive, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     later(clock)
+    monkeypatch.setattr(archive.leases, "_clock", lambda: clock.now / 10**6)
     references = store(archive, 3)
     archive.commitments.add("1.2.3", CommitmentRequest(tuple(references)), at=clock.now)
     archive.commitments.note_progress("1.2.3", [FailureReason.COMMITTED], retry_after=7)
@@ -168,11 +193,68 @@ def test_what_goes_while_it_is_verified_is_not_committed(
     assert done.reasons == (FailureReason.NO_SUCH_INSTANCE, FailureReason.COMMITTED)
 
 
-def test_what_was_stored_after_the_request_is_read_again(archive: Archive, clock: Clock) -> None:
-    """By the clock of this test everything was."""
+def test_what_the_clock_takes_for_newer_than_the_request_is_committed_when_it_was_read(
+    archive: Archive, clock: Clock
+) -> None:
+    """By the clock of this test, which went back, everything was stored after the request."""
     references = store(archive)
     done = committer(archive, clock).request("1.2.3", CommitmentRequest(tuple(references)))
-    assert done.reasons == (FailureReason.PROCESSING_FAILURE,)
+    assert done.reasons == (FailureReason.COMMITTED,)
+
+
+def test_what_another_worker_read_before_it_was_stored_is_read_again(
+    archive: Archive, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    references = store(archive)
+    archive.commitments.add("1.2.3", CommitmentRequest(tuple(references)), at=clock.now)
+    archive.commitments.note_progress("1.2.3", [FailureReason.COMMITTED], retry_after=1)
+    read: list[str] = []
+    chunks = type(archive.blobs).chunks
+
+    def spied(self: object, key: str, *rest: int) -> Any:
+        read.append(key)
+        return chunks(self, key, *rest)  # pyright: ignore[reportArgumentType] - the store itself
+
+    monkeypatch.setattr(type(archive.blobs), "chunks", spied)
+    working = committer(archive, clock)
+    working.work(lambda: False)
+    assert working.result("1.2.3").reasons == (FailureReason.COMMITTED,)
+    assert len(read) == 1
+
+
+def test_what_is_replaced_after_it_was_read_is_not_committed_unread(
+    make_archive: Callable[..., Archive], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock goes back meanwhile, so that the new bytes look older than the request."""
+    later(clock)
+    archive = make_archive(duplicates=DuplicatePolicy.REPLACE)
+    (file,) = samples.series(1)
+    (reference,) = store_files(archive, [file])
+    finish = type(archive.commitments).finish
+    read: list[str] = []
+    chunks = type(archive.blobs).chunks
+
+    def spied(self: object, key: str, *rest: int) -> Any:
+        read.append(key)
+        return chunks(self, key, *rest)  # pyright: ignore[reportArgumentType] - the store itself
+
+    def replaced_first(self: Any, *rest: Any) -> tuple[int, ...]:
+        if len(read) == 1:
+            other = samples.variant(
+                "CT_small.dcm",
+                StudyInstanceUID=reference.study_uid,
+                SeriesInstanceUID=reference.series_uid,
+                SOPInstanceUID=reference.sop_uid,
+                PatientName="Other",
+            )
+            store_files(archive, [other])
+        return finish(self, *rest)
+
+    monkeypatch.setattr(type(archive.blobs), "chunks", spied)
+    monkeypatch.setattr(type(archive.commitments), "finish", replaced_first)
+    done = committer(archive, clock).request("1.2.3", CommitmentRequest((reference,)))
+    assert done.reasons == (FailureReason.COMMITTED,)
+    assert len(set(read)) == 2, "the bytes that are there now were read too"
 
 
 def test_more_references_than_are_looked_up_at_once(archive: Archive, clock: Clock) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from filmjacket.archive.changes import Change, ChangeFilter, LogExtent, LoggedChange
+from filmjacket.client.changes import parse_change
 from filmjacket.errors import BadRequest, Conflict, FilmjacketError, Gone
 from filmjacket.services.notifications.entries import change_object, cloud_event, resource_path
 from filmjacket.services.notifications.event_reports import message_id
@@ -18,10 +19,13 @@ TAKEN = [
     (b"from=1970-01-01T00:00:01Z&to=1970-01-02", ChangeQuery(begin=1_000_000, end=86_400_000_000, wait=0)),
     (b"from=1970-01-01T01:00:01%2B01:00", ChangeQuery(begin=1_000_000, wait=0)),
     (b"level=instance,study", ChangeQuery(wanted=ChangeFilter(levels=frozenset({"study", "instance"})), wait=0)),
+    (b"level=performed-step,scheduled-step&StudyInstanceUID=1.2",
+     ChangeQuery(wanted=ChangeFilter(levels=frozenset({"scheduled-step", "performed-step"}),
+                                     study_uids=frozenset({"1.2"})), wait=0)),
     (b"action=stable", ChangeQuery(wanted=ChangeFilter(actions=frozenset({"stable"})), wait=0)),
     (b"StudyInstanceUID=1.2,1.3", ChangeQuery(wanted=ChangeFilter(study_uids=frozenset({"1.2", "1.3"})), wait=0)),
     (b"wait=60", ChangeQuery(wait=60)),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("raw", "expected"), TAKEN, ids=[raw.decode() for raw, _ in TAKEN])
@@ -44,6 +48,9 @@ REFUSED = [
     (b"StudyInstanceUID=x", "StudyInstanceUID"),
     (b"NoSuchKeyword=1", "NoSuchKeyword"),
     (b"PatientID=1&level=workitem", "level"),
+    (b"ScheduledProcedureStepStatus=STARTED&level=scheduled-step", "level"),
+    (b"PerformedProcedureStepStatus=COMPLETED&level=performed-step", "level"),
+    (b"PatientID=1&level=study,scheduled-step", "level"),
     (b"PatientID=1&level=study,series", "level"),
     (b"SOPInstanceUID=1.2", "SOPInstanceUID"),
     (b"since=%FF", "query"),
@@ -107,6 +114,8 @@ PATHS = [
     (Change("series", "created", "1.2", "1.3"), "studies/1.2/series/1.3"),
     (Change("instance", "created", "1.2", "1.3", "1.4"), "studies/1.2/series/1.3/instances/1.4"),
     (Change("workitem", "updated", uid="1.5"), "workitems/1.5"),
+    (Change("scheduled-step", "created", "1.2", uid="A/1 \u00e4"), "schedule/1.2/A%2F1%20%C3%A4"),
+    (Change("performed-step", "created", "1.2", uid="1.7"), "modality-performed-procedure-steps/1.7"),
     (Change("non-patient", "created", uid="1.6"), ""),
 ]
 
@@ -141,6 +150,25 @@ def test_an_envelope_has_what_cloud_events_require() -> None:
             "url": source + "/studies/1.2/series/1.3/instances/1.4",
         },
     }
+
+
+STEPS = [
+    (Change("scheduled-step", "updated", "1.2", uid="S/1"), "scheduledProcedureStepID", "schedule/1.2/S%2F1"),
+    (Change("performed-step", "created", "", uid="1.7"), "performedProcedureStepUID",
+     "modality-performed-procedure-steps/1.7"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "member", "subject"), STEPS, ids=["scheduled", "performed"])
+def test_how_steps_are_told_of(change: Change, member: str, subject: str) -> None:
+    source = "https://pacs.example.org/dicom-web"
+    entry = change_object(LoggedChange(7, 1_500_000, change), source)
+    assert entry[member] == change.uid
+    assert ("studyInstanceUID" in entry) is bool(change.study_uid)
+    event = cloud_event(entry, source)
+    assert (event["type"], event["subject"]) == (f"org.filmjacket.{change.level}.{change.action}", subject)
+    read = parse_change(entry)
+    assert (read.level, read.study_uid, read.uid) == (change.level, change.study_uid, change.uid)
 
 
 @pytest.mark.parametrize(("count", "expected"), [(1, 1), (2, 2), (65535, 65535), (65536, 1), (131070, 65535)])
