@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import struct
 import threading
 import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,17 +24,21 @@ from tests.guarantees.test_nothing_acknowledged_is_lost import (
     digests_by_uid,
     request,
 )
-from tests.samples import multipart, series, uids
+from tests.samples import instance_path, multipart, series, uids, variant
 
+from filmjacket import clock
 from filmjacket.archive.changes import ChangeFilter
+from filmjacket.archive.deletions import DAY
 from filmjacket.archive.webhooks import Webhook
 from filmjacket.maintenance import sweep as sweeping
 from filmjacket.opening import Archive, open_archive
 from filmjacket.settings import Settings, to_environment
 from filmjacket.settings.notifying import NotificationSettings
+from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from filmjacket.archive.changes import LoggedChange
 
@@ -62,7 +66,8 @@ class MovedClock:
         self._file = directory / "offset"
         (directory / "sitecustomize.py").write_text(MOVED)
         self._file.write_bytes(bytes(8))
-        self.environment = {"PYTHONPATH": str(directory), "MOVED_CLOCK": str(self._file)}
+        path = os.pathsep.join(filter(None, (str(directory), os.environ.get("PYTHONPATH"))))
+        self.environment = {"PYTHONPATH": path, "MOVED_CLOCK": str(self._file)}
 
     def jump(self, seconds: int) -> None:
         """From now on the clock is wrong by so much."""
@@ -95,7 +100,7 @@ class Taking(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *_args: object, **_more: object) -> None:
         """Say nothing."""
 
 
@@ -197,7 +202,10 @@ def test_storing_goes_on_and_nothing_is_lost_or_doubled(
     server = start_server(settings.data, **environment)
     stop = threading.Event()
     orphans: list[str] = []
+    known = series(1)[0]
+    store(archive, known)
     try:
+        tags = entity_tags(server, known)
         writers = [Writer(server.port, stop) for _ in range(WRITERS)]
         upload = StalledUpload(server.port)
         for writer in writers:
@@ -212,13 +220,14 @@ def test_storing_goes_on_and_nothing_is_lost_or_doubled(
                 patch.setattr(time, "time", lambda: time.time_ns() / 1e9)
                 patch.setattr(time, "time_ns", lambda real=time.time_ns, jump=jump: real() + jump * 10**9)
                 orphans += sweeping.sweep(archive.index, archive.blobs).orphans
+            assert entity_tags(server, known) == tags
         assert orphans == [left.candidate.blob.key], "the sweep took nothing for old, or too much"
         assert upload.finish() == 200
         stop.set()
         for writer in writers:
             writer.join()
         assert [failure for writer in writers for failure in writer.failed] == []
-        stored = [file for writer in writers for file in writer.acknowledged] + [upload.file]
+        stored = [file for writer in writers for file in writer.acknowledged] + [upload.file, known]
         acknowledged = digests_by_uid(stored)
         assert len(acknowledged) > 30, "too few were stored to prove anything"
         assert assert_everything_visible_is_whole(server, acknowledged) == set(acknowledged)
@@ -231,6 +240,79 @@ def test_storing_goes_on_and_nothing_is_lost_or_doubled(
         if server.process.poll() is None:
             server.kill()
         archive.close()
+
+
+@pytest.fixture
+def archive(settings: Settings) -> Iterator[Archive]:
+    """The archive alone, without a server."""
+    opened = open_archive(settings)
+    yield opened
+    opened.close()
+
+
+def store(archive: Archive, file: bytes) -> None:
+    incoming = archive.ingest.begin()
+    incoming.write(file)
+    received = [incoming.finish()]
+    archive.ingest.publish(received)
+    archive.ingest.commit(received)
+
+
+def test_what_was_deleted_last_is_restored_though_the_clock_went_back(archive: Archive) -> None:
+    first = series(1)[0]
+    study, series_uid, sop = uids(first)
+    second = variant(
+        "CT_small.dcm", StudyInstanceUID=study, SeriesInstanceUID=series_uid, SOPInstanceUID=sop, PatientName="Second"
+    )
+    ref = ResourceRef(study)
+    for file, at in ((first, clock.now() + DAY), (second, clock.now() - DAY)):
+        store(archive, file)
+        deleted = archive.index.delete(ref, at=at, keep_until=at + 7 * DAY, retained_since=None)
+        assert deleted.instances == 1
+    assert archive.index.restore(ref).restored == 1
+    (instance,) = archive.index.instances(ref)
+    assert b"".join(archive.blobs.chunks(instance.blob.key)) == second
+
+
+@pytest.mark.parametrize("jump", [DAY, -DAY])
+def test_two_workers_never_hold_a_lease_at_once(archive: Archive, settings: Settings, jump: int) -> None:
+    """One of them prolongs it all the time, the other tries to get it; then the first is killed."""
+    other = open_archive(settings)
+    try:
+        offset, tries = 0, 0
+        for round_ in range(20):
+            assert archive.leases.acquire("x", "one", 1.0, clock.now() + offset), round_
+            for _ in range(3):
+                assert not other.leases.acquire("x", "two", 1.0, clock.now() + offset), round_
+                time.sleep(0.05)
+            if round_ % 5 == 2:
+                offset = jump - offset
+        killed = time.monotonic()
+        while not other.leases.acquire("x", "two", 1.0, clock.now() - offset):
+            tries += 1
+            assert time.monotonic() < killed + 3, "it never became free"
+            time.sleep(0.05)
+        assert tries
+        assert not archive.leases.acquire("x", "one", 1.0, clock.now())
+    finally:
+        other.close()
+
+
+def entity_tags(server: Server, file: bytes) -> list[str]:
+    """Of representations that nobody changes; each answers a conditional request with 304."""
+    tags: list[str] = []
+    for path in (f"/studies/{uids(file)[0]}/metadata", f"{instance_path(file)}/frames/1"):
+        tag = ""
+        for wanted in (200, 304):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+            connection.request("GET", BASE + path, headers={"Accept": "*/*", "If-None-Match": tag or '"none"'})
+            response = connection.getresponse()
+            response.read()
+            tag = str(response.headers["ETag"])
+            connection.close()
+            assert response.status == wanted, path
+        tags.append(tag)
+    return tags
 
 
 def assert_none_is_doubled(server: Server, archive: Archive, acknowledged: dict[str, str]) -> None:

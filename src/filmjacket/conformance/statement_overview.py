@@ -134,7 +134,10 @@ def _transfer_syntaxes() -> Section:
 
 
 def _templates() -> Section:
-    text = "N/A. Structured reports are archived as they are; no template is created or interpreted."
+    text = (
+        "N/A. Structured reports are archived as they are and rendered as text by their content tree, whatever their "
+        "template; none is created."
+    )
     return Section("1.1.3", "SR Templates", (Paragraph(text),))
 
 
