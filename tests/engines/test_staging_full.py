@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pydicom.uid import generate_uid
+
+from filmjacket.blobs.spool import LocalSpool
+from filmjacket.errors import OutOfStorage
+from filmjacket.settings import Settings, to_environment
 from tests.conftest import BASE, Server, start_server
 from tests.guarantees.test_memory_stays_bounded import FRAME, big_file, big_header
 from tests.guarantees.test_nothing_acknowledged_is_lost import (
@@ -22,8 +26,6 @@ from tests.guarantees.test_nothing_acknowledged_is_lost import (
     request,
 )
 from tests.samples import instance_path, multipart, series, uids
-
-from filmjacket.settings import Settings, to_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,6 +167,21 @@ def test_what_does_not_fit_is_refused_and_nothing_else(server: Server, disk: Pat
     assert len(json.loads(request(server.port, "GET", "/instances?limit=500")[1])) == len(digests)
     assert _becomes_empty(disk)
     assert server.stop() == 0
+
+
+@pytest.mark.parametrize("step", [7, 3000, 70_000])
+def test_a_spool_that_the_disk_refuses_gives_its_room_back(disk: Path, step: int) -> None:
+    spool = LocalSpool(str(disk), memory_bytes=1000, check_room=lambda: None)
+    fill = disk / "another program"
+    with fill.open("wb") as file:
+        file.write(bytes(DISK_BYTES - (1 << 20)))
+    with pytest.raises(OutOfStorage):
+        for _ in range(DISK_BYTES // step):
+            spool.write(bytes(step))
+    spool.close()
+    spool.close()
+    fill.unlink()
+    assert used(disk) == 0
 
 
 def _fill(file: Path) -> bool:

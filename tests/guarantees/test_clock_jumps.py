@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,11 +34,11 @@ from filmjacket.archive.webhooks import Webhook
 from filmjacket.maintenance import sweep as sweeping
 from filmjacket.opening import Archive, open_archive
 from filmjacket.settings import Settings, to_environment
-from filmjacket.settings.notifying import NotificationSettings
+from filmjacket.settings.notifying import NotificationSettings, WebhookSettings
 from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from filmjacket.archive.changes import LoggedChange
@@ -162,13 +163,13 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path, target: Target) -> 
         data=tmp_path / "archive",
         workers=2,
         notifications=NotificationSettings(stable_seconds=STABLE_SECONDS),
-        webhooks={
-            "allow_http": True,
-            "allowed_networks": "127.0.0.1",
-            "ports": str(target.server_address[1]),
-            "first_wait_seconds": 1,
-            "longest_wait_seconds": 2,
-        },
+        webhooks=WebhookSettings(
+            allow_http=True,
+            allowed_networks=(ip_network("127.0.0.1"),),
+            ports=(target.server_address[1],),
+            first_wait_seconds=1,
+            longest_wait_seconds=2,
+        ),
         **engines,
     )
 
@@ -217,8 +218,8 @@ def test_storing_goes_on_and_nothing_is_lost_or_doubled(
             target.refusing = False
             with monkeypatch.context() as patch:
                 patch.setattr(sweeping, "SETTLE_SECONDS", 1.0)
+                patch.setattr(time, "time_ns", moved_time(jump))
                 patch.setattr(time, "time", lambda: time.time_ns() / 1e9)
-                patch.setattr(time, "time_ns", lambda real=time.time_ns, jump=jump: real() + jump * 10**9)
                 orphans += sweeping.sweep(archive.index, archive.blobs).orphans
             assert entity_tags(server, known) == tags
         assert orphans == [left.candidate.blob.key], "the sweep took nothing for old, or too much"
@@ -296,6 +297,12 @@ def test_two_workers_never_hold_a_lease_at_once(archive: Archive, settings: Sett
         assert not archive.leases.acquire("x", "one", 1.0, clock.now())
     finally:
         other.close()
+
+
+def moved_time(seconds: int) -> Callable[[], int]:
+    """`time.time_ns` of somebody whose clock is wrong."""
+    real = time.time_ns
+    return lambda: real() + seconds * 10**9
 
 
 def entity_tags(server: Server, file: bytes) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING
 
@@ -56,4 +57,5 @@ class LocalSpool:
 
     def close(self) -> None:
         """Drop the bytes; safe to call more than once."""
-        self._file.close()
+        with suppress(OSError):  # a full disk does not take what was still to be written, and nobody wants it
+            self._file.close()

@@ -115,9 +115,9 @@ def security(settings: Settings) -> Section:
 
 
 ANNEX_A = (
-    "N/A. No instances of the server's own are created. What leaves it in another transfer syntax, or without what tells "
-    "who the patient is (anonymize of the URI Service), is the stored instance with the attributes changed that PS3.3 "
-    "and PS3.15 say."
+    "N/A. No instances of the server's own are created. What leaves it in another transfer syntax, or without what "
+    "tells who the patient is (anonymize of the URI Service), is the stored instance with the attributes changed that "
+    "PS3.3 and PS3.15 say."
 )
 
 
