@@ -1,10 +1,14 @@
 """Searches by required key (PS3.18 Table 10.6.1-5) in a small and a large archive, side by side.
 
     python perf/bench_search.py --studies 10000 --studies 1000000 --folder /tmp/bench
+    python perf/bench_search.py --studies 100000 --instances 100 --folder /tmp/bench
+    python perf/bench_search.py --studies 100000 --instances 100 --database postgresql://...
 
 The archives are written straight into the tables of the index, with made-up names and no DICOM files; five series
-and one instance a study. 1,000,000 studies take about five minutes and 5 GB. Each search is timed over several
-values; the median counts, as a client's first page (`limit=100`), as a page further on, and with the exact count.
+and one instance a study, or as many as are asked for, with metadata far shorter than real ones, which no search reads.
+1,000,000 studies take about five minutes and 5 GB. Each search is timed over several values; the median counts, as a
+client's first page (`limit=100`), as a page further on, and with the exact count. A database that is named should be
+empty, or what an earlier run has left.
 """
 
 from __future__ import annotations
@@ -14,6 +18,9 @@ import sqlite3
 import statistics
 import time
 from bisect import bisect
+from contextlib import closing
+from dataclasses import dataclass
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -21,10 +28,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import create_engine
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex
 
 from filmjacket.dicom.levels import Level
-from filmjacket.index import SqlIndex, open_index, schema
+from filmjacket.index import SqlIndex, open_database, open_index, schema
 from filmjacket.index.search_rows import write_names
 from filmjacket.web.person_names import fold_name
 from filmjacket.web.query import parse_search
@@ -61,11 +69,31 @@ CT_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 RARE_STORAGE = "1.2.840.10008.5.1.4.1.1.128"
 
 
-def make(folder: Path, studies: int) -> None:
-    """Write an archive of so many studies, if it is not there."""
-    path = folder / f"{studies}.sqlite3"
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much an archive holds."""
+
+    studies: int
+    instances: int = 1
+    """Of each study."""
+
+    def __str__(self) -> str:
+        return f"{self.studies:,}" if self.instances == 1 else f"{self.studies:,} x {self.instances}"
+
+    def tables(self) -> Iterator[tuple[Table, Iterator[dict[str, Any]]]]:
+        """The tables and their rows."""
+        yield schema.studies, _studies(self)
+        yield schema.series, _series(self)
+        yield schema.request_attributes, _requests(self.studies)
+        yield schema.instances, _instances(self)
+        yield schema.sop_instances, _sops(self)
+
+
+def make(folder: Path, size: Size) -> str:
+    """Write an archive into an SQLite file, if it is not there; returns its URL."""
+    path = folder / (f"{size.studies}.sqlite3" if size.instances == 1 else f"{size.studies}x{size.instances}.sqlite3")
     if path.exists():
-        return
+        return f"sqlite:///{path}"
     building = path.with_suffix(".building")
     building.unlink(missing_ok=True)
     open_index(f"sqlite:///{building}").close()
@@ -75,13 +103,7 @@ def make(folder: Path, studies: int) -> None:
         connection.execute("PRAGMA cache_size=-500000")
         for index in _indexes():
             connection.execute(f"DROP INDEX {index.name}")
-        for table, rows in (
-            (schema.studies, _studies(studies)),
-            (schema.series, _series(studies)),
-            (schema.request_attributes, _requests(studies)),
-            (schema.instances, _instances(studies)),
-            (schema.sop_instances, _sops(studies)),
-        ):
+        for table, rows in size.tables():
             _insert(connection, table, rows)
         connection.commit()
         for index in _indexes():
@@ -89,9 +111,36 @@ def make(folder: Path, studies: int) -> None:
         connection.commit()
     connection.close()
     with create_engine(f"sqlite:///{building}").begin() as writer:
-        names = {row["patient_name"] for row in _studies(studies)} | set(PHYSICIANS)
-        write_names(writer, names)
+        write_names(writer, _names(size))
     building.rename(path)
+    return f"sqlite:///{path}"
+
+
+def make_postgresql(url: str, size: Size) -> str:
+    """Write an archive into a PostgreSQL database, if it is empty; returns its URL."""
+    import psycopg  # noqa: PLC0415 - an extra
+
+    open_index(url).close()
+    with psycopg.connect(url, autocommit=True) as connection:
+        if connection.execute("SELECT 1 FROM studies LIMIT 1").fetchone():
+            return url
+        for index in _indexes():
+            connection.execute(f"DROP INDEX {index.name}".encode())
+        for table, rows in size.tables():
+            with connection.cursor().copy(f"COPY {table.name} FROM STDIN".encode()) as copy:
+                for row in _values(table, rows):
+                    copy.write_row(row)
+        connection.execute("SET maintenance_work_mem = '1GB'")
+        for index in _indexes():
+            connection.execute(str(CreateIndex(index).compile(dialect=postgresql.dialect())).encode())
+        with closing(open_database(url)) as database:
+            database.write(lambda writer: write_names(writer, _names(size)))
+        connection.execute("VACUUM ANALYZE")
+    return url
+
+
+def _names(size: Size) -> set[str]:
+    return {row["patient_name"] for row in _studies(size)} | set(PHYSICIANS)
 
 
 def _indexes() -> list[Index]:
@@ -99,12 +148,18 @@ def _indexes() -> list[Index]:
 
 
 def _insert(connection: sqlite3.Connection, table: Table, rows: Iterable[dict[str, Any]]) -> None:
-    names = [column.name for column in table.columns]
-    statement = f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(names))})"
-    filler = {column.name: 0 if column.type.python_type is int else b"" for column in table.columns}
-    values = (tuple(row.get(name, filler[name]) for name in names) for row in rows)
+    statement = f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.columns))})"
+    values = _values(table, rows)
     while some := list(islice(values, 50_000)):
         connection.executemany(statement, some)
+
+
+def _values(table: Table, rows: Iterable[dict[str, Any]]) -> Iterator[tuple[Any, ...]]:
+    names = [column.name for column in table.columns]
+    fillers = {int: 0, bytes: b"", str: ""}
+    filler = {column.name: fillers[column.type.python_type] for column in table.columns}
+    for row in rows:
+        yield tuple([row.get(name, filler[name]) for name in names])
 
 
 def study_uid(number: int) -> str:
@@ -146,7 +201,6 @@ def _study(number: int) -> dict[str, Any]:
         "referring_physician_name_phonetic": "",
         "modalities": "\\".join(sorted(_modalities(number))),
         "series_count": SERIES_PER_STUDY,
-        "instance_count": 1,
         "source_sop_uid": f"{study_uid(number)}.1.1",
     }
 
@@ -160,9 +214,9 @@ def _scattered(number: int) -> int:
     return number * 2654435761 % 2**32 >> 8
 
 
-def _studies(count: int) -> Iterator[dict[str, Any]]:
-    for number in range(count):
-        row = _study(number)
+def _studies(size: Size) -> Iterator[dict[str, Any]]:
+    for number in range(size.studies):
+        row = _study(number) | {"instance_count": size.instances}
         document = {
             "00080020": {"vr": "DA", "Value": [row["study_date"]]},
             "00080030": {"vr": "TM", "Value": [row["study_time"][:6]]},
@@ -177,8 +231,8 @@ def _studies(count: int) -> Iterator[dict[str, Any]]:
         yield row | {"attributes": orjson.dumps(document)}
 
 
-def _series(count: int) -> Iterator[dict[str, Any]]:
-    for number in range(count):
+def _series(size: Size) -> Iterator[dict[str, Any]]:
+    for number in range(size.studies):
         modalities = _modalities(number)
         for place in range(1, SERIES_PER_STUDY + 1):
             modality = modalities[-1] if place == SERIES_PER_STUDY else modalities[0]
@@ -190,7 +244,7 @@ def _series(count: int) -> Iterator[dict[str, Any]]:
                 "series_number": place if number % 1000 else 100_000 + number,
                 "procedure_step_date": f"{2005 + number % 20}{1 + number % 12:02}{1 + number % 28:02}",
                 "procedure_step_time": f"{7 + number % 12:02}{number % 60:02}{number // 60 % 60:02}.000000",
-                "instance_count": int(place == 1),
+                "instance_count": _in_series(size, place),
                 "source_sop_uid": f"{study_uid(number)}.{place}.1",
                 "attributes": orjson.dumps(document),
             }
@@ -207,26 +261,41 @@ def _requests(count: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _instances(count: int) -> Iterator[dict[str, Any]]:
-    for number in range(count):
-        uid = f"{study_uid(number)}.1"
+def _in_series(size: Size, place: int) -> int:
+    """How many instances a series of a study has: as many as the others, and the first one the rest."""
+    each = size.instances // SERIES_PER_STUDY
+    return each if place > 1 else size.instances - each * (SERIES_PER_STUDY - 1)
+
+
+def _instance_uids(size: Size) -> Iterator[tuple[int, int, str, str]]:
+    """Study number, place in the series, Series and SOP Instance UID of every instance."""
+    for number in range(size.studies):
+        study = study_uid(number)
+        for series in range(1, SERIES_PER_STUDY + 1):
+            for place in range(1, _in_series(size, series) + 1):
+                yield number, place, f"{study}.{series}", f"{study}.{series}.{place}"
+
+
+def _instances(size: Size) -> Iterator[dict[str, Any]]:
+    for count, (number, place, series, sop) in enumerate(_instance_uids(size)):
+        document = b'{"00200013":{"vr":"IS","Value":[%d]}}' % place
         yield {
             "study_uid": study_uid(number),
-            "sop_uid": f"{uid}.1",
-            "series_uid": uid,
+            "sop_uid": sop,
+            "series_uid": series,
             "sop_class_uid": CT_STORAGE if number % 10_000 else RARE_STORAGE,
-            "instance_number": 1 if number % 1000 else 100_000 + number,
+            "instance_number": place if number % 1000 or count % size.instances else 100_000 + number,
             "transfer_syntax": "1.2.840.10008.1.2.1",
-            "blob_key": f"{number:x}",
-            "blob_sha256": b"%032d" % number,
-            "summary": b'{"00200013":{"vr":"IS","Value":[1]}}',
-            "metadata": b'{"00200013":{"vr":"IS","Value":[1]}}',
+            "blob_key": f"{_scattered(count):x}-{count:x}",
+            "blob_sha256": sha256(count.to_bytes(8)).digest(),
+            "summary": document,
+            "metadata": document,
         }
 
 
-def _sops(count: int) -> Iterator[dict[str, Any]]:
-    for number in range(count):
-        yield {"sop_uid": f"{study_uid(number)}.1.1", "study_uid": study_uid(number)}
+def _sops(size: Size) -> Iterator[dict[str, Any]]:
+    for number, _, _, sop in _instance_uids(size):
+        yield {"sop_uid": sop, "study_uid": study_uid(number)}
 
 
 Search = tuple[str, Level, "Callable[[int], str]"]
@@ -315,25 +384,30 @@ def main() -> None:
     """Make the archives and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", type=int, action="append")
+    parser.add_argument("--instances", type=int, default=1, help="of each study")
     parser.add_argument("--folder", type=Path, default=Path("bench"))
+    parser.add_argument("--database", default="", help="an index on PostgreSQL instead of SQLite files")
     parser.add_argument("--values", type=int, default=15)
     chosen = parser.parse_args()
-    sizes: list[int] = chosen.studies or [10_000, 1_000_000]
-    chosen.folder.mkdir(parents=True, exist_ok=True)
-    for studies in sizes:
-        make(chosen.folder, studies)
-    indexes = [open_index(f"sqlite:///{chosen.folder / f'{studies}.sqlite3'}") for studies in sizes]
+    sizes = [Size(studies, chosen.instances) for studies in chosen.studies or [10_000, 1_000_000]]
+    if chosen.database:
+        urls = [make_postgresql(chosen.database, sizes[0])]
+        sizes = sizes[:1]
+    else:
+        chosen.folder.mkdir(parents=True, exist_ok=True)
+        urls = [make(chosen.folder, size) for size in sizes]
+    indexes = [open_index(url) for url in urls]
     for title, searches, paging in (
         ("required keys, few matches, limit=100", SELECTIVE, "limit=100"),
         ("broad, limit=100, with the count of the rest", BROAD, "limit=100"),
         ("broad, limit=100&offset=1000", BROAD, "limit=100&offset=1000"),
     ):
-        print(f"\n{title}\n{'':34}" + "".join(f"{f'{studies:,}':>14}" for studies in sizes) + "  ms")
+        print(f"\n{title}\n{'':34}" + "".join(f"{size!s:>14}" for size in sizes) + "  ms")
         table: list[list[float]] = []
         for search in searches:
             row = [
-                measure(index, studies, search, paging, chosen.values)
-                for index, studies in zip(indexes, sizes, strict=True)
+                measure(index, size.studies, search, paging, chosen.values)
+                for index, size in zip(indexes, sizes, strict=True)
             ]
             table.append(row)
             print(f"{search[0]:34}" + "".join(f"{one:14.2f}" for one in row), flush=True)

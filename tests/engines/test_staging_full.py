@@ -122,7 +122,8 @@ def store(server: Server, *files: bytes) -> tuple[int, bytes]:
 def test_what_does_not_fit_is_refused_and_nothing_else(server: Server, disk: Path) -> None:
     before = series(3)
     assert store(server, *before)[0] == 200
-    acknowledged, refused = list(before), []
+    acknowledged = list(before)
+    refused: list[bytes] = []
     uploads = [Upload(server.port) for _ in range(UPLOADS)]
     for upload in uploads:
         upload.start()
@@ -176,12 +177,16 @@ def test_a_spool_that_the_disk_refuses_gives_its_room_back(disk: Path, step: int
     with fill.open("wb") as file:
         file.write(bytes(DISK_BYTES - (1 << 20)))
     with pytest.raises(OutOfStorage):
-        for _ in range(DISK_BYTES // step):
-            spool.write(bytes(step))
+        _write_all(spool, step)
     spool.close()
     spool.close()
     fill.unlink()
     assert used(disk) == 0
+
+
+def _write_all(spool: LocalSpool, step: int) -> None:
+    for _ in range(DISK_BYTES // step):
+        spool.write(bytes(step))
 
 
 def _fill(file: Path) -> bool:

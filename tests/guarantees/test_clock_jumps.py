@@ -14,11 +14,10 @@ import threading
 import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.conftest import BASE, Server, start_server
+from tests.conftest import BASE, Server, free_port, start_server
 from tests.guarantees.test_memory_stays_bounded import FRAME, big_file, big_header
 from tests.guarantees.test_nothing_acknowledged_is_lost import (
     assert_everything_visible_is_whole,
@@ -165,7 +164,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path, target: Target) -> 
         notifications=NotificationSettings(stable_seconds=STABLE_SECONDS),
         webhooks=WebhookSettings(
             allow_http=True,
-            allowed_networks=(ip_network("127.0.0.1"),),
+            allowed_networks=("127.0.0.1",),
             ports=(target.server_address[1],),
             first_wait_seconds=1,
             longest_wait_seconds=2,
@@ -200,7 +199,7 @@ def test_storing_goes_on_and_nothing_is_lost_or_doubled(
     archive.ingest.publish([left])
     archive.webhooks.add(Webhook("pacs", f"http://127.0.0.1:{target.server_address[1]}/", "x" * 32, "", 0, 0))
     environment = to_environment(settings) | moved.environment
-    server = start_server(settings.data, **environment)
+    server = start_server(settings.data, port=free_port(), kind="granian", **environment)
     stop = threading.Event()
     orphans: list[str] = []
     known = series(1)[0]
