@@ -18,7 +18,7 @@ from pydicom.uid import generate_uid
 from filmjacket.blobs.spool import LocalSpool
 from filmjacket.errors import OutOfStorage
 from filmjacket.settings import Settings, to_environment
-from tests.conftest import BASE, Server, start_server
+from tests.conftest import BASE, Server, free_port, start_server
 from tests.guarantees.test_memory_stays_bounded import FRAME, big_file, big_header
 from tests.guarantees.test_nothing_acknowledged_is_lost import (
     assert_everything_visible_is_whole,
@@ -62,14 +62,9 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def server(disk: Path, postgres_url: str, seaweedfs: S3Server) -> Iterator[Server]:
     """Two workers on PostgreSQL and S3, whose staging directory is the small disk."""
-    settings = Settings(
-        data=disk.parent,
-        workers=2,
-        minimum_free_bytes=0,
-        database=postgres_url,
-        **seaweedfs.fresh_settings(cache_bytes=0),
-    )
-    running = start_server(disk.parent, **to_environment(settings))
+    places = {"database": postgres_url, "minimum_free_bytes": 0, **seaweedfs.fresh_settings(cache_bytes=0)}
+    settings = Settings(data=disk.parent, workers=2, **places)
+    running = start_server(disk.parent, port=free_port(), kind="granian", **to_environment(settings))
     yield running
     if running.process.poll() is None:
         running.kill()

@@ -15,6 +15,7 @@ from tests.part10 import LITTLE, encapsulated, explicit, part10
 
 from filmjacket.app import create_app
 from filmjacket.blobs.local import LocalBlobs
+from filmjacket.index import unit
 from filmjacket.settings import Settings
 
 if TYPE_CHECKING:
@@ -80,8 +81,17 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cost]:
     def executed(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
         cost.statements.append(statement)
 
+    text_of = unit._text_of
+
+    def asked(*arguments: Any) -> Any:
+        # Whatever `unit` runs, which goes past the events of SQLAlchemy, asks for its text first.
+        text = text_of(*arguments)
+        cost.statements.append(text.sql)
+        return text
+
     event.listen(Engine, "before_cursor_execute", executed)
     with monkeypatch.context() as patch:
+        patch.setattr(unit, "_text_of", asked)
         patch.setattr(LocalBlobs, "read", spied)
         patch.setattr(LocalBlobs, "chunks", forbidden)
         patch.setattr(LocalBlobs, "open", forbidden)
@@ -122,7 +132,7 @@ def test_a_frame_costs_the_same_wherever_it_is(
             assert sum(length for _, length in cost.reads) == FRAME_BYTES + overhead
             statements.add(tuple(cost.statements))
     assert len(statements) == 1
-    assert len(next(iter(statements))) <= 2
+    assert 1 <= len(next(iter(statements))) <= 2, statements
 
 
 def test_a_list_of_frames_reads_only_those(
@@ -134,7 +144,7 @@ def test_a_list_of_frames_reads_only_those(
         answer = client.get(f"{url}/frames/{','.join(map(str, NUMBERS))}", headers={"Accept": "*/*"})
     assert all(frame(number) in answer.content for number in NUMBERS)
     assert sum(length for _, length in cost.reads) == len(NUMBERS) * (FRAME_BYTES + overhead)
-    assert len(cost.statements) <= 2
+    assert 1 <= len(cost.statements) <= 2, cost.statements
 
 
 def test_a_range_of_a_list_reads_only_what_is_in_it(
