@@ -6,6 +6,7 @@ a file, by a clock that may jump, whether somebody still writes to it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import threading
@@ -17,6 +18,7 @@ from filmjacket.blobs.stage import storage_error
 
 _OPEN = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 _ATTEMPTS = 3
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 
 
 class StageDirectory:
@@ -50,7 +52,7 @@ class StageDirectory:
                 path = f"{self._parent}/{token_hex(8)}"
                 Path(path).mkdir()
                 descriptor = os.open(path, _OPEN)
-                fcntl.flock(descriptor, fcntl.LOCK_SH)
+                _hold(descriptor)
                 with suppress(FileNotFoundError):
                     if os.path.samestat(os.stat(path), os.fstat(descriptor)):  # noqa: PTH116 - beside fstat
                         return path, descriptor
@@ -58,6 +60,15 @@ class StageDirectory:
         except OSError as error:
             raise storage_error(error) from error
         raise storage_error(FileNotFoundError())
+
+
+def _hold(descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+    except OSError as error:
+        # On a file system without locks nobody gets the one that would say that it is abandoned.
+        if error.errno not in _NO_LOCKS:
+            raise
 
 
 def is_abandoned(path: str) -> bool:
