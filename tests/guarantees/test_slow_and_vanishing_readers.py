@@ -68,7 +68,8 @@ def blobs_open(server: Server) -> int:
     for pid in family(server.process.pid):
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
             try:
-                count += "/blobs/" in str(descriptor.readlink())
+                # The directory that the process stages in stays open; its lock says that the process lives.
+                count += "/blobs/" in str(descriptor.readlink()) and descriptor.is_file()
             except OSError:
                 continue
     return count
