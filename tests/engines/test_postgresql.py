@@ -465,6 +465,30 @@ def test_required_keys_read_no_whole_table(postgres_url: str, monkeypatch: pytes
     index.close()
 
 
+@pytest.mark.parametrize("most", [1, 1_000])
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [("*E^.11", ["1.11"]), ("*^.1*", ["1.10", "1.11"]), ("*nobody*", []), ("*^?2=*", [])],
+    ids=["one", "several", "none", "by groups"],
+)
+def test_patterns_without_a_beginning_find_the_same_however_many_values_they_have(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, most: int, pattern: str, expected: list[str]
+) -> None:
+    """Values are bound as a list, or else looked at row by row (`filmjacket.index.search_resolving`)."""
+    from filmjacket.dicom.levels import Level
+    from filmjacket.index import search_resolving
+    from filmjacket.web.query import parse_search
+    from filmjacket.web.refs import ResourceRef
+
+    monkeypatch.setattr(search_resolving, "MOST_VALUES", most)
+    index = open_index(postgres_url)
+    for study in (10, 11, 20):
+        index.store([candidate(f"1.{study}", f"1.{study}.1", f"1.{study}.1.1")], KEEP, at=1)
+    page = index.search(parse_search(Level.STUDY, ResourceRef(), f"PatientName={pattern}"))
+    assert sorted(match["0020000D"]["Value"][0] for match in page.matches) == expected
+    index.close()
+
+
 def _study(uid: str) -> Any:
     from filmjacket.web.refs import ResourceRef
 

@@ -20,6 +20,7 @@ from filmjacket.index.documents import Documents
 from filmjacket.index.presentation import Presentation
 from filmjacket.index.search_catalog import modality_sets, read_catalog
 from filmjacket.index.search_declared import declared_conditions
+from filmjacket.index.search_resolving import resolved
 from filmjacket.index.search_sql import NOTHING, Condition, Known, Term, condition_of
 from filmjacket.index.search_statements import ANY_ODD, Odd, SearchShape, candidates, count, page, probe, scanning
 from filmjacket.index.search_verification import Verification
@@ -81,6 +82,8 @@ def _plan(connection: Connection, query: SearchQuery) -> _Plan:
     conditions = [condition_of(key, query.level, known) for key in query.keys]
     conditions = declared_conditions(query, conditions, catalog)
     found = [condition for condition in conditions if condition is not None]
+    if connection.dialect.name != "sqlite":
+        found = [replace(condition, term=resolved(connection, condition.term)) for condition in found]
     exact = len(found) == len(conditions) and all(condition.term.exact for condition in found)
     path = {
         name: uid

@@ -132,6 +132,14 @@ def probe(level: Level, condition: Shape) -> Select[*tuple[Any, ...]]:
     return cast("Any", select(func.count().label("matches")).select_from(rows.subquery()))
 
 
+@lru_cache(maxsize=64)
+def distinct_values(column: str, condition: Shape) -> Select[*tuple[Any, ...]]:
+    """Return the different values of a column that satisfy a condition on it alone, at most `most` of them."""
+    names = (f"p{number}" for number in range(10**6))
+    found = select(_column(column).label("value")).where(_clause(condition, names))
+    return found.distinct().limit(bindparam("most"))
+
+
 @lru_cache(maxsize=256)
 def count(shape: SearchShape) -> Select[*tuple[Any, ...]]:
     """Return the number of rows; those below studies or series that alone decide are counted already."""
