@@ -485,7 +485,7 @@ def test_patterns_without_a_beginning_find_the_same_however_many_values_they_hav
     for study in (10, 11, 20):
         index.store([candidate(f"1.{study}", f"1.{study}.1", f"1.{study}.1.1")], KEEP, at=1)
     page = index.search(parse_search(Level.STUDY, ResourceRef(), f"PatientName={pattern}"))
-    assert sorted(match["0020000D"]["Value"][0] for match in page.matches) == expected
+    assert sorted(match.attributes["0020000D"]["Value"][0] for match in page.matches) == expected
     index.close()
 
 
