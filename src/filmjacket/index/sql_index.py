@@ -15,7 +15,7 @@ from filmjacket.index.engine import Database
 from filmjacket.index.group_commit import GroupCommit
 from filmjacket.index.migrate import upgrade
 from filmjacket.index.numbers import find_numbers
-from filmjacket.index.rows import prepare
+from filmjacket.index.rows import LARGEST_PLAIN, LARGEST_PLAIN_ON_A_SERVER, prepare
 from filmjacket.index.schema import studies
 from filmjacket.index.sql_deletions import SqlDeletions
 from filmjacket.index.statistics import count_everything
@@ -87,7 +87,8 @@ class SqlIndex(SqlDeletions):
         """Take in candidates in one durable transaction, which concurrent callers may share."""
         if not candidates:
             return []
-        prepared = tuple(prepare(candidate) for candidate in candidates)
+        largest_plain = LARGEST_PLAIN if self._database.embedded else LARGEST_PLAIN_ON_A_SERVER
+        prepared = tuple(prepare(candidate, largest_plain) for candidate in candidates)
         return self._group_commit.submit(StoreRequest(prepared, duplicates, at, retained_since))
 
     def search(self, query: SearchQuery) -> SearchPage:

@@ -72,6 +72,17 @@ def test_large_metadata_is_kept_small(archive: Archive) -> None:
     assert decode_attributes(document.document) == stored.attributes
 
 
+def test_documents_for_a_server_are_packed_sooner(archive: Archive) -> None:
+    items = [{"00080018": {"vr": "UI", "Value": [f"1.2.{number}"]}} for number in range(100)]
+    candidate = archive.candidate("1.2", "1.2.1", "9.1", t00081115={"vr": "SQ", "Value": items})
+    plain = encode_attributes(candidate.attributes)
+    assert rows.LARGEST_PLAIN_ON_A_SERVER < len(plain) < rows.LARGEST_PLAIN
+    assert rows.prepare(candidate).instance["metadata"] == plain
+    packed = rows.prepare(candidate, rows.LARGEST_PLAIN_ON_A_SERVER).instance["metadata"]
+    assert len(packed) * 2 < len(plain)
+    assert rows.unpack_document(packed) == plain
+
+
 def spans_of(frames: int) -> bytes:
     return b"".join(struct.pack("<QQ", 1000 + 100 * number, number) for number in range(1, frames + 1))
 
