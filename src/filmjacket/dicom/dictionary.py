@@ -1,12 +1,14 @@
-"""The data dictionary of PS3.6 and known private dictionaries: a typed border around pydicom.
+"""The data dictionary of PS3.6 and known private dictionaries.
 
-pydicom is imported at the first look-up, so that the protocol core stays light to import.
+The tables are loaded at the first look-up, so that the protocol core stays light to import.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
+
+from filmjacket.dicom import dictionary_data
 
 # Answers that are remembered; a bound, because tags and creators arrive from outside.
 _REMEMBERED = 32_768
@@ -28,13 +30,11 @@ def warm_up() -> None:
 @lru_cache(maxsize=_REMEMBERED)
 def find_entry(tag: str) -> Entry | None:
     """Return the dictionary entry of a public tag (repeating groups included), or None."""
-    from pydicom.datadict import get_entry  # noqa: PLC0415 - half a second that not every process needs
-
-    try:
-        vr, vm, _, _, keyword = get_entry(int(tag, 16))
-    except KeyError:
-        return None
-    return Entry(vr, vm, keyword)
+    number = int(tag, 16)
+    row = dictionary_data.public().get(number)
+    if row is None and not number >> 16 & 1:
+        row = next((row for same, varies, row in _masks() if (number ^ same) & varies == 0), None)
+    return None if row is None else Entry(row[0], row[1], row[4])
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -62,13 +62,12 @@ def vr_of(tag: str, *, signed: bool = False) -> str | None:
 @lru_cache(maxsize=_REMEMBERED)
 def private_vr(creator: str, tag: str) -> str | None:
     """Return the VR that a known private dictionary gives to a private element, None when there is none."""
-    from pydicom.datadict import private_dictionary_VR  # noqa: PLC0415 - as above
-
-    try:
-        vr = private_dictionary_VR(int(tag, 16), creator)
-    except KeyError:
-        return None
-    return vr if len(vr) == 2 else None
+    rows = dictionary_data.private().get(creator, {})
+    group, element = tag[:4].upper(), tag[4:].upper()
+    # Some entries name a block or a group, most do not (PS3.5 7.8.1).
+    spelt = (f"{group}{element}", f"{group}xx{element[2:]}", f"{group[:2]}xxxx{element[2:]}")
+    row = next((rows[key] for key in spelt if key in rows), None)
+    return row[0] if row is not None and len(row[0]) == 2 else None
 
 
 def keyword_of(tag: str) -> str | None:
@@ -80,10 +79,8 @@ def keyword_of(tag: str) -> str | None:
 @lru_cache(maxsize=_REMEMBERED)
 def tag_of(keyword: str) -> str | None:
     """Return the tag that a keyword names, None when PS3.6 has no such keyword."""
-    from pydicom.datadict import tag_for_keyword  # noqa: PLC0415 - as above
-
     # Retired entries of PS3.6 that lost their name have an empty keyword.
-    tag = tag_for_keyword(keyword) if keyword else None
+    tag = _tags().get(keyword) if keyword else None
     return None if tag is None else f"{tag:08X}"
 
 
@@ -91,3 +88,17 @@ def is_multi_valued(tag: str) -> bool:
     """Tell whether the Value Multiplicity of PS3.6 allows several values; unknown tags might have them."""
     entry = find_entry(tag)
     return entry is None or entry.vm != "1"
+
+
+@cache
+def _tags() -> dict[str, int]:
+    return {row[4]: tag for tag, row in dictionary_data.public().items()}
+
+
+@cache
+def _masks() -> tuple[tuple[int, int, dictionary_data.Row], ...]:
+    """Repeating groups: the digits that are the same, a mask of them, and the row."""
+    return tuple(
+        (int(spelt.replace("x", "0"), 16), int("".join("0" if digit == "x" else "F" for digit in spelt), 16), row)
+        for spelt, row in dictionary_data.repeaters().items()
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from filmjacket.dicom import dictionary_data
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -66,11 +68,9 @@ _TEXT_ROOTS = (_STORAGE_ROOT + "88.", _STORAGE_ROOT + "104.")
 @cache
 def _storage_names() -> dict[str, str]:
     """Return UID -> name of every storage class that pydicom's copy of PS3.6 knows."""
-    from pydicom._uid_dict import UID_dictionary  # noqa: PLC0415 - half a second that not every process needs
-
     return {
         uid: name
-        for uid, (name, kind, _, _, _) in UID_dictionary.items()
+        for uid, (name, kind, _, _, _) in dictionary_data.uids().items()
         if kind == "SOP Class" and "Storage" in name and "Storage Commitment" not in name
     }
 
