@@ -21,13 +21,13 @@ from filmjacket.index.presentation import Presentation
 from filmjacket.index.search_catalog import modality_sets, read_catalog
 from filmjacket.index.search_declared import declared_conditions
 from filmjacket.index.search_resolving import resolved
-from filmjacket.index.search_sql import NOTHING, Condition, Known, Term, condition_of
+from filmjacket.index.search_sql import NOTHING, Condition, Known, bound, condition_of
 from filmjacket.index.search_statements import ANY_ODD, Odd, SearchShape, candidates, count, page, probe, scanning
 from filmjacket.index.search_verification import Verification
 from filmjacket.index.unit import note_time, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from sqlalchemy import Connection
 
@@ -122,12 +122,7 @@ def _plan(connection: Connection, query: SearchQuery) -> _Plan:
             conditions=tuple(scanning(condition.term.shape) for condition in found),
             joined=frozenset(condition.level for condition in found),
         )
-    return _Plan(shape, counted, path | _bound(terms), exact)
-
-
-def _bound(terms: Sequence[Term]) -> dict[str, Any]:
-    values = (value for term in terms for value in term.values)
-    return {f"p{number}": value for number, value in enumerate(values)}
+    return _Plan(shape, counted, path | bound(terms), exact)
 
 
 def _weighed(connection: Connection, conditions: list[Condition], level: Level) -> tuple[list[Condition], int | None]:
@@ -164,7 +159,7 @@ def _counted(connection: Connection, condition: Condition) -> int | None:
     term = condition.term
     if not term.values:
         return None
-    parameters = _bound([term]) | {"most": _MANY + 1}
+    parameters = bound([term]) | {"most": _MANY + 1}
     return run(connection, probe(condition.level, term.shape), parameters)[0].matches
 
 

@@ -7,9 +7,10 @@ pages fill before much of the table was read.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from filmjacket.index.search_sql import Term, compare
+from filmjacket.index.search_sql import Term, bound, compare
 from filmjacket.index.search_statements import distinct_values
 from filmjacket.index.unit import run
 
@@ -22,15 +23,16 @@ if TYPE_CHECKING:
 
 MOST_VALUES: Final = 1_000
 _COMPARISONS: Final = frozenset({"=", "<", ">", "<=", ">=", "in", "like"})
+_KNOWN: Final = _COMPARISONS | {"and", "or", "in-values", "present"}
 
 
 def resolved(connection: Connection, term: Term) -> Term:
     """Return the same condition without `in-values`, if it has any."""
-    if not _is_plain(term.shape) or "in-values" not in _operators(term.shape):
+    operators = _operators(term.shape)
+    # Of other operators it is not known how many values each takes.
+    if "in-values" not in operators or not operators <= _KNOWN:
         return term
-    values = iter(term.values)
-    made = _resolved(connection, term.shape, values)
-    return Term(made.shape, made.values, term.exact)
+    return replace(_resolved(connection, term.shape, iter(term.values)), exact=term.exact)
 
 
 def _resolved(connection: Connection, shape: Shape, values: Iterator[Any]) -> Term:
@@ -45,15 +47,10 @@ def _resolved(connection: Connection, shape: Shape, values: Iterator[Any]) -> Te
 
 
 def _listed(connection: Connection, column: str, inner: Term) -> Term:
-    bound = {f"p{number}": value for number, value in enumerate(inner.values)} | {"most": MOST_VALUES + 1}
-    values = [row.value for row in run(connection, distinct_values(column, inner.shape), bound)]
+    parameters = bound([inner]) | {"most": MOST_VALUES + 1}
+    values = [row.value for row in run(connection, distinct_values(column, inner.shape), parameters)]
     # A list cannot be empty, and no value that is present is.
     return inner if len(values) > MOST_VALUES else compare("in", column, values or [""])
-
-
-def _is_plain(shape: Shape) -> bool:
-    """Tell whether it is known of every part how many values it takes."""
-    return _operators(shape) <= _COMPARISONS | {"and", "or", "in-values", "present"}
 
 
 def _operators(shape: Shape) -> set[str]:

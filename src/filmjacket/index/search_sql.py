@@ -34,7 +34,7 @@ from filmjacket.web.search_tables import (
 from filmjacket.web.wildcards import has_wildcards
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 Shape: TypeAlias = "tuple[Any, ...]"
 """(operator, column) of a comparison, or (operator, shape, ...) of conditions taken together."""
@@ -158,6 +158,12 @@ def _every(key: MatchKey, level: Level, known: Known) -> Condition | None:
     if len(terms) < len(conditions):
         return None
     return Condition(all_of(*terms), next(one.level for one in conditions if one is not None))
+
+
+def bound(terms: Iterable[Term]) -> dict[str, Any]:
+    """Return the values of terms under the names that statements give them, in order."""
+    values = (value for term in terms for value in term.values)
+    return {f"p{number}": value for number, value in enumerate(values)}
 
 
 def compare(operator: str, column: str, value: object) -> Term:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from itertools import count as count_up
 from operator import eq, ge, gt, le, lt
 from typing import TYPE_CHECKING, Any, cast
 
@@ -127,7 +128,7 @@ def page(shape: SearchShape) -> Select[*tuple[Any, ...]]:
 @lru_cache(maxsize=256)
 def probe(level: Level, condition: Shape) -> Select[*tuple[Any, ...]]:
     """Return how many rows of the table of a level satisfy one condition, counted up to `most`."""
-    names = (f"p{number}" for number in range(10**6))
+    names = _names()
     rows = select(literal(1)).select_from(_TABLES[level]).where(_clause(condition, names)).limit(bindparam("most"))
     return cast("Any", select(func.count().label("matches")).select_from(rows.subquery()))
 
@@ -135,7 +136,7 @@ def probe(level: Level, condition: Shape) -> Select[*tuple[Any, ...]]:
 @lru_cache(maxsize=64)
 def distinct_values(column: str, condition: Shape) -> Select[*tuple[Any, ...]]:
     """Return the different values of a column that satisfy a condition on it alone, at most `most` of them."""
-    names = (f"p{number}" for number in range(10**6))
+    names = _names()
     found = select(_column(column).label("value")).where(_clause(condition, names))
     return found.distinct().limit(bindparam("most"))
 
@@ -171,10 +172,15 @@ def scanning(shape: Shape) -> Shape:
     return (operator, *(scanning(part) for part in rest))
 
 
+def _names() -> Iterator[str]:
+    """The names under which values are bound (`filmjacket.index.search_sql.bound`)."""
+    return (f"p{number}" for number in count_up())
+
+
 def _where(shape: SearchShape) -> list[ColumnElement[bool]]:
     table = _TABLES[shape.level]
     path = [table.c[name] == bindparam(name) for name in shape.path]
-    names = (f"p{number}" for number in range(10**6))
+    names = _names()
     matching = [_clause(one, names) for one in shape.conditions]
     if shape.odd is Odd.LET_THROUGH:
         return [*path, or_(and_(true(), *matching), _is_odd(shape))]

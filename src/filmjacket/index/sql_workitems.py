@@ -52,9 +52,11 @@ class SqlWorkitems:
 
     def prepare(self) -> None:
         """Read who is subscribed with which filter, rather than with the first change of a workitem."""
-        self._write_alone(subscriptions.prepare)
         with self._database.reading() as connection:
             self._directory.refresh(connection)
+            prepared = subscriptions.is_prepared(connection)
+        if not prepared:
+            self._write_alone(subscriptions.prepare)
 
     def create(self, workitem: Workitem, reports: tuple[Report, ...]) -> bool:
         """Take in a new workitem."""

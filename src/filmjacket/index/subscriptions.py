@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import orjson
 from sqlalchemy import bindparam, insert, select, update
@@ -19,13 +19,13 @@ from sqlalchemy import bindparam, insert, select, update
 from filmjacket.archive.worklist_records import Standing
 from filmjacket.dicom.attributes import get_text
 from filmjacket.index.schema.worklist import workitem_subscriptions, worklist_subscribers, worklist_versions
-from filmjacket.index.unit import insert_new_rows, insert_rows, run
+from filmjacket.index.unit import insert_new_rows, insert_rows, one_of, run, select_keys
 from filmjacket.index.workitem_values import lookups_of, values_of
 from filmjacket.web.matching import MatchKind, matches_all
 from filmjacket.web.workitem_grammar import parse_workitem_search
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -47,9 +47,7 @@ _VERSION = select(worklist_versions.c.version).where(worklist_versions.c.name ==
 _HELD_VERSION = _VERSION.with_for_update(read=True)
 _CHANGED = select(worklist_subscribers).where(worklist_subscribers.c.version > bindparam("version"))
 _ROW = select(worklist_subscribers).where(worklist_subscribers.c.subscriber == bindparam("subscriber"))
-_STANDINGS = select(workitem_subscriptions.c.subscriber, workitem_subscriptions.c.standing).where(
-    workitem_subscriptions.c.uid == bindparam("uid")
-)
+_STANDINGS = select(workitem_subscriptions).where(one_of(workitem_subscriptions.c.uid))
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +211,11 @@ def next_version(connection: Connection) -> int:
     return int(run(connection, _VERSION, {})[0].version)
 
 
+def is_prepared(connection: Connection) -> bool:
+    """Return whether there is a row that says the version."""
+    return bool(run(connection, _VERSION, {}))
+
+
 def prepare(connection: Connection) -> None:
     """Make the row that says the version, so that it can be held before anybody has subscribed."""
     insert_new_rows(connection, worklist_versions, [{"name": _SUBSCRIBERS, "version": 0}])
@@ -220,8 +223,15 @@ def prepare(connection: Connection) -> None:
 
 def standings_of(connection: Connection, uid: str) -> dict[str, Standing]:
     """Return the rows of a workitem itself, those that say "not subscribed" too."""
-    rows = run(connection, _STANDINGS, {"uid": uid})
-    return {cast("str", row.subscriber): Standing(row.standing) for row in rows}
+    return standings_of_each(connection, [uid])[uid]
+
+
+def standings_of_each(connection: Connection, uids: Sequence[str]) -> dict[str, dict[str, Standing]]:
+    """Return the same for several workitems."""
+    found: dict[str, dict[str, Standing]] = {uid: {} for uid in uids}
+    for row in select_keys(connection, _STANDINGS, uids):
+        found[row.uid][row.subscriber] = Standing(row.standing)
+    return found
 
 
 def add_standings(connection: Connection, uid: str, standings: Mapping[str, Standing]) -> None:

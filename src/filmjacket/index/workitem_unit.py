@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Self
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, update
 
-from filmjacket.archive.worklist_records import Missing, Standing, Workitem
 from filmjacket.index.change_log import record_changes, record_events
-from filmjacket.index.schema.worklist import workitem_subscriptions, workitems
-from filmjacket.index.subscriptions import add_standings
-from filmjacket.index.unit import insert_rows, one_of, run_many, select_keys
+from filmjacket.index.schema.worklist import workitems
+from filmjacket.index.subscriptions import add_standings, standings_of_each
+from filmjacket.index.unit import insert_rows, run_many
 from filmjacket.index.workitem_rows import read_workitems, row_of
 
 if TYPE_CHECKING:
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
 
     from filmjacket.archive.changes import Change
     from filmjacket.archive.ups_events import UpsEvent
+    from filmjacket.archive.worklist_records import Missing, Standing, Workitem
     from filmjacket.index.subscriptions import Directory
 
-_STANDINGS: Final = select(workitem_subscriptions).where(one_of(workitem_subscriptions.c.uid))
 _CHANGEABLE: Final = tuple(column.name for column in workitems.columns if column.name not in {"uid", "created_at"})
 _UPDATE: Final = (
     update(workitems)
@@ -52,9 +51,7 @@ class WorkitemUnit:
         directory.refresh(connection, hold=True)
         wanted = sorted(set(uids))
         self._found: dict[str, Workitem | Missing] = read_workitems(connection, wanted, lock=True)
-        self._standings: dict[str, dict[str, Standing]] = {uid: {} for uid in wanted}
-        for row in select_keys(connection, _STANDINGS, wanted):
-            self._standings[row.uid][row.subscriber] = Standing(row.standing)
+        self._standings: dict[str, dict[str, Standing]] = standings_of_each(connection, wanted)
         self._updates: list[dict[str, object]] = []
         self._changes: list[Change] = []
         self._events: list[UpsEvent] = []

@@ -19,8 +19,8 @@ from filmjacket.index.schema.worklist import (
     workitem_values,
     workitems,
 )
-from filmjacket.index.subscriptions import standings_of
-from filmjacket.index.unit import delete_keys, insert_rows, one_of, run, run_many
+from filmjacket.index.subscriptions import standings_of, standings_of_each
+from filmjacket.index.unit import delete_keys, insert_rows, run, run_many
 from filmjacket.index.workitem_rows import read_workitems
 from filmjacket.index.workitem_values import PROMOTED, START, start_of, values_of
 
@@ -51,9 +51,6 @@ _FINAL = (
     )
     .order_by(workitems.c.final_at)
     .limit(bindparam("most"))
-)
-_ROWS_OF_MANY = select(workitem_subscriptions.c.uid, workitem_subscriptions.c.subscriber).where(
-    one_of(workitem_subscriptions.c.uid)
 )
 
 
@@ -111,13 +108,11 @@ def removable(
     rows = run(connection, _FINAL, {"after": after, "before": before, "most": most})
     if not rows:
         return [], 0
-    held: dict[str, set[str]] = {}
-    for row in run(connection, _ROWS_OF_MANY, {"keys": [row.uid for row in rows]}):
-        held.setdefault(row.uid, set()).add(row.subscriber)
+    own_rows = standings_of_each(connection, [row.uid for row in rows])
     free: list[str] = []
     for row in rows:
         covering = directory.covering(row.created_at)
-        own = held.get(row.uid, set())
+        own = own_rows[row.uid]
         if not any(standing is Standing.LOCKED and name not in own for name, standing in covering.items()):
             free.append(row.uid)
     # Several may have become final at one moment: they are looked at again rather than left out.
