@@ -9,6 +9,7 @@ from tests.samples import series, uids
 from typer.testing import CliRunner
 
 from filmjacket.cli.main import app
+from filmjacket.cli.progress import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,9 +69,10 @@ def test_each_uid_is_acted_on_although_another_is_refused(run: Run, files: list[
 
 
 def test_purge(run: Run, files: list[bytes], tmp_path: Path) -> None:
+    size = size_text(sum(map(len, files)))
     run("delete", uids(files[0])[0], undo_days=0)
-    assert "2 instances, 78.6 kB, would be removed for good." in run("purge", "--dry-run").output
-    assert "2 instances, 78.6 kB, removed for good." in run("purge", "--quiet").output
+    assert f"2 instances, {size}, would be removed for good." in run("purge", "--dry-run").output
+    assert f"2 instances, {size}, removed for good." in run("purge", "--quiet").output
     assert not list((tmp_path / "archive" / "blobs").rglob("*.dcm"))
 
 
