@@ -32,14 +32,14 @@ def serve(  # noqa: PLR0913, PLR0917 - one for each option
     ] = None,
     port: Annotated[int | None, typer.Option(help="TCP port.", show_default="8104")] = None,
     workers: Annotated[
-        str | None, typer.Option(help="Worker processes; auto for one of each processor.", show_default="1")
+        str | None, typer.Option(help="Worker processes; auto for one of each processor.", show_default="2")
     ] = None,
     server: Annotated[str | None, typer.Option(help="HTTP server: granian or uvicorn.", show_default="granian")] = None,
     config: ConfigOption = None,
 ) -> None:
     """Run the DICOMweb server until it is stopped with Ctrl-C or SIGTERM.
 
-    Example: `filmjacket serve --data ./archive --host 127.0.0.1 --port 8104 --workers 1`
+    Example: `filmjacket serve --data ./archive --host 127.0.0.1 --port 8104 --workers 4`
     """
     settings = settings_from(
         config, data=data, database=database, blobs=blobs, host=host, port=port, workers=workers, server=server

@@ -238,7 +238,7 @@ class Settings(BaseSettings):
     )
     port: int = Field(default=8104, ge=1, le=65535, description="TCP port to listen on.")
     workers: Workers = Field(
-        default=1,
+        default=2,
         description="Worker processes: a number, or auto for one of each processor, at most 4. Each takes memory of "
         "its own; the index may be SQLite or PostgreSQL.",
     )
