@@ -19,6 +19,7 @@ from filmjacket.errors import FilmjacketError
 from filmjacket.events.postgres import PostgresWakeups
 from filmjacket.events.wakeups import LocalWakeups
 from filmjacket.metrics import count
+from filmjacket.observability.shared_directory import note_farewell, shared_directory
 from filmjacket.services.notifications.center import NotificationCenter, announce_start
 from filmjacket.services.notifications.delivery import Delivered, deliver
 from filmjacket.services.notifications.targets import TargetRules
@@ -221,10 +222,16 @@ def _on_farewell_of_the_parent(
     """granian ends connections before the lifespan does; its parent tells us first (`filmjacket.cli.farewell`)."""
     begun: list[asyncio.Task[None]] = []
 
+    async def answer() -> None:
+        try:
+            await go_down()
+        finally:
+            directory = shared_directory()
+            if directory is not None:
+                note_farewell(directory)
+
     def begin() -> None:
-        task = loop.create_task(go_down())
-        task.add_done_callback(lambda _task: os.kill(os.getppid(), signal.SIGUSR2))
-        begun.append(task)
+        begun.append(loop.create_task(answer()))
 
     loop.add_signal_handler(signal.SIGUSR2, begin)
 

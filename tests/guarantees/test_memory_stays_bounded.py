@@ -58,14 +58,19 @@ def family(pid: int) -> list[int]:
 
 
 def peak_kb(server: Server) -> int:
-    """The highest resident sizes that the processes of the server have had, added up."""
+    """The highest resident sizes that the processes of the server have had, added up; pages they share count once."""
     total = 0
     for pid in family(server.process.pid):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                total += int(line.split()[1])
+        now = memory_kb(f"/proc/{pid}/smaps_rollup")
+        total += memory_kb(f"/proc/{pid}/status")["VmHWM"] - (now["Rss"] - now["Pss"])
     print(f"peak of all processes: {total // 1024} MB")
     return total
+
+
+def memory_kb(path: str) -> dict[str, int]:
+    """Lines of the form `Name: number kB`."""
+    fields = (line.split() for line in Path(path).read_text().splitlines())
+    return {words[0].rstrip(":"): int(words[1]) for words in fields if words[-1:] == ["kB"]}
 
 
 def post(server: Server, body: Iterator[bytes], content_type: str) -> int:

@@ -223,6 +223,16 @@ def _refuses(server: Server, *, seconds: float) -> bool:
     return False
 
 
+def test_workers_without_work_stop_without_waiting_for_each_other(start: Callable[..., Server]) -> None:
+    """They say goodbye at the same moment, which must not look like one of them."""
+    for _ in range(4):
+        server = start(**TWO)
+        assert _has_workers(server, started=2)
+        begun = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - begun < 3
+
+
 @pytest.mark.parametrize("kind", ["granian", "uvicorn"])
 def test_a_worker_that_dies_is_replaced_and_its_numbers_stay(start: Callable[..., Server], kind: str) -> None:
     server = start(kind=kind, **TWO)

@@ -23,6 +23,7 @@ from filmjacket.cli.farewell import say_goodbye_first
 from filmjacket.observability.shared_directory import make_shared_directory
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import FrameType
 
     import uvicorn
@@ -69,9 +70,12 @@ def main() -> None:
     """Serve until stopped."""
     plan = Plan(**json.loads(os.environ.pop(VARIABLE)))
     logging.getLogger().handlers[:] = [_WhenNeeded(plan)]
-    draining = Draining(plan.drain_seconds, make_shared_directory())
-    run = _run_uvicorn if plan.server == "uvicorn" else _run_granian
-    run(plan, draining)
+    directory = make_shared_directory()
+    draining = Draining(plan.drain_seconds, directory)
+    if plan.server == "uvicorn":
+        _run_uvicorn(plan, draining)
+    else:
+        _run_granian(plan, draining, directory)
 
 
 class _WhenNeeded(logging.Handler):
@@ -93,7 +97,7 @@ def _greet(plan: Plan) -> None:
     sys.stdout.flush()
 
 
-def _run_granian(plan: Plan, draining: Draining) -> None:
+def _run_granian(plan: Plan, draining: Draining, directory: Path) -> None:
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP2Settings
@@ -119,7 +123,7 @@ def _run_granian(plan: Plan, draining: Draining) -> None:
         log_dictconfig={"handlers": {}, "loggers": {"_granian": silent, "granian.access": silent}},
     )
     server.on_startup(lambda: _greet(plan))
-    server.on_startup(lambda: say_goodbye_first(plan.workers))
+    server.on_startup(lambda: say_goodbye_first(directory))
     server.on_startup(draining.come_first)
     server.serve()
 

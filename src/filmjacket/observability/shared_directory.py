@@ -1,4 +1,4 @@
-"""What the processes of one server share: a directory for their numbers, and the word that the server is stopping.
+"""What the processes of one server share: a directory for their numbers, and words about its stop.
 
 It is made by the process that starts the others, named to them in the environment, and removed at the end. What a
 killed server left behind is removed by the next one of the same user.
@@ -16,6 +16,7 @@ from typing import Final
 VARIABLE: Final = "_FILMJACKET_SHARED"
 PREFIX: Final = "filmjacket-"
 _DRAINING: Final = "draining"
+_FAREWELL: Final = "farewell-"
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the directories in it are made by mkdtemp
 """Files here never reach a disk."""
 
@@ -44,6 +45,16 @@ def begin_draining(directory: Path) -> None:
 def is_draining(directory: Path | None) -> bool:
     """Whether the server is stopping: it is still there for requests that run, and for no others."""
     return directory is not None and (directory / _DRAINING).exists()
+
+
+def note_farewell(directory: Path) -> None:
+    """Tell the process that started this one that connections have said goodbye."""
+    (directory / f"{_FAREWELL}{os.getpid()}").touch()
+
+
+def has_said_farewell(directory: Path, pid: int) -> bool:
+    """Whether a process of the server has noted its farewell."""
+    return (directory / f"{_FAREWELL}{pid}").exists()
 
 
 def _remove(directory: Path, owner: int) -> None:
