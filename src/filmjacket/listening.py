@@ -19,7 +19,7 @@ from filmjacket.errors import FilmjacketError
 from filmjacket.events.postgres import PostgresWakeups
 from filmjacket.events.wakeups import LocalWakeups
 from filmjacket.metrics import count
-from filmjacket.observability.shared_directory import note_farewell, shared_directory
+from filmjacket.observability.shared_directory import Word, note, shared_directory
 from filmjacket.services.notifications.center import NotificationCenter, announce_start
 from filmjacket.services.notifications.delivery import Delivered, deliver
 from filmjacket.services.notifications.targets import TargetRules
@@ -29,6 +29,7 @@ from filmjacket.settings import Engine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+    from pathlib import Path
     from types import FrameType
 
     from filmjacket.events.wakeups import Wakeups
@@ -191,7 +192,9 @@ def _before_signals(engine: Engine, go_down: Callable[[], Coroutine[Any, Any, No
         if callable(handler) and (_is_of_uvicorn(handler) or (started and engine is Engine.UVICORN))
     }
     if started and engine is Engine.GRANIAN:
-        _on_farewell_of_the_parent(loop, go_down)
+        directory = shared_directory()
+        if directory is not None:
+            _on_farewell_of_the_parent(loop, go_down, directory)
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         stop = ours[signal.Signals(number)]
@@ -217,7 +220,7 @@ def _before_signals(engine: Engine, go_down: Callable[[], Coroutine[Any, Any, No
 
 
 def _on_farewell_of_the_parent(
-    loop: asyncio.AbstractEventLoop, go_down: Callable[[], Coroutine[Any, Any, None]]
+    loop: asyncio.AbstractEventLoop, go_down: Callable[[], Coroutine[Any, Any, None]], directory: Path
 ) -> None:
     """granian ends connections before the lifespan does; its parent tells us first (`filmjacket.cli.farewell`)."""
     begun: list[asyncio.Task[None]] = []
@@ -226,14 +229,13 @@ def _on_farewell_of_the_parent(
         try:
             await go_down()
         finally:
-            directory = shared_directory()
-            if directory is not None:
-                note_farewell(directory)
+            note(directory, Word.FAREWELL)
 
     def begin() -> None:
         begun.append(loop.create_task(answer()))
 
     loop.add_signal_handler(signal.SIGUSR2, begin)
+    note(directory, Word.LISTENING)
 
 
 def _is_of_uvicorn(handler: object) -> bool:

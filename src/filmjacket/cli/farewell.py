@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
-from filmjacket.observability.shared_directory import has_said_farewell
+from filmjacket.observability.shared_directory import Word, has_noted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,12 +29,13 @@ _AGAIN_SECONDS = 0.2
 def say_goodbye_first(directory: Path) -> None:
     """Put something in front of the handler of SIGTERM; called when the server has set its own.
 
-    Workers get SIGUSR2, say goodbye, and note it in the directory that they share (see `filmjacket.listening`): signals
-    of several at once would arrive as one. Then, or when that takes too long, the handler runs.
+    Workers that are up get SIGUSR2, say goodbye, and note it in the directory that they share: signals of several at
+    once would arrive as one (see `filmjacket.listening`). Then, or when that takes too long, the handler runs.
     """
     before = signal.getsignal(signal.SIGTERM)
     if not callable(before):
         return
+    os.register_at_fork(after_in_child=_forget_handlers)
     stop = cast("Handler", before)
     goodbye = _Goodbye(directory)
 
@@ -44,6 +45,13 @@ def say_goodbye_first(directory: Path) -> None:
             stop(number, frame)
 
     signal.signal(signal.SIGTERM, on_stop)
+
+
+def _forget_handlers() -> None:
+    """A worker inherits the handlers of its parent and would, until it has its own, take signals and do nothing."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # A terminal sends this one to all; the parent then ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class _Goodbye:
@@ -60,7 +68,7 @@ class _Goodbye:
         if self._begun:
             return False
         self._begun = True
-        told = multiprocessing.active_children()
+        told = [process for process in multiprocessing.active_children() if self._has_noted(process, Word.LISTENING)]
         threading.Thread(target=self._wait, args=(told,), name="farewell", daemon=True).start()
         for process in told:
             with suppress(ProcessLookupError):
@@ -78,4 +86,7 @@ class _Goodbye:
             time.sleep(_AGAIN_SECONDS)
 
     def _is_awaited(self, process: BaseProcess) -> bool:
-        return process.is_alive() and not has_said_farewell(self._directory, cast("int", process.pid))
+        return process.is_alive() and not self._has_noted(process, Word.FAREWELL)
+
+    def _has_noted(self, process: BaseProcess, word: Word) -> bool:
+        return has_noted(self._directory, word, cast("int", process.pid))

@@ -10,15 +10,24 @@ import atexit
 import os
 import shutil
 import tempfile
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 VARIABLE: Final = "_FILMJACKET_SHARED"
 PREFIX: Final = "filmjacket-"
 _DRAINING: Final = "draining"
-_FAREWELL: Final = "farewell-"
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the directories in it are made by mkdtemp
 """Files here never reach a disk."""
+
+
+class Word(StrEnum):
+    """What a worker says to the process that started it."""
+
+    LISTENING = "listening"
+    """It knows what SIGUSR2 means."""
+    FAREWELL = "farewell"
+    """Its connections have said goodbye."""
 
 
 def make_shared_directory() -> Path:
@@ -47,14 +56,14 @@ def is_draining(directory: Path | None) -> bool:
     return directory is not None and (directory / _DRAINING).exists()
 
 
-def note_farewell(directory: Path) -> None:
-    """Tell the process that started this one that connections have said goodbye."""
-    (directory / f"{_FAREWELL}{os.getpid()}").touch()
+def note(directory: Path, word: Word) -> None:
+    """Tell the process that started this one."""
+    (directory / f"{word}-{os.getpid()}").touch()
 
 
-def has_said_farewell(directory: Path, pid: int) -> bool:
-    """Whether a process of the server has noted its farewell."""
-    return (directory / f"{_FAREWELL}{pid}").exists()
+def has_noted(directory: Path, word: Word, pid: int) -> bool:
+    """Whether a process of the server has said so."""
+    return (directory / f"{word}-{pid}").exists()
 
 
 def _remove(directory: Path, owner: int) -> None:
