@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from filmjacket.offload import Lanes
+from filmjacket.offload import BATCH_BYTES, BATCH_SECONDS, SMALL_BYTES, Lanes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 class Source:
     """Chunks that remember what was taken and whether they were closed, and in which thread."""
 
-    def __init__(self, count: int, *, delay: float = 0.0, fail_at: int | None = None) -> None:
+    def __init__(self, count: int, *, size: int = BATCH_BYTES, delay: float = 0.0, fail_at: int | None = None) -> None:
         self.taken = 0
         self.closed = 0
         self.closed_while_running = False
         self._running = False
         self._count = count
+        self._size = size
         self._delay = delay
         self._fail_at = fail_at
 
@@ -39,7 +40,7 @@ class Source:
         if self.taken == self._count:
             raise StopIteration
         self.taken += 1
-        return bytes([self.taken])
+        return bytes([self.taken]) * self._size
 
     def close(self) -> None:
         self.closed += 1
@@ -103,35 +104,50 @@ def test_work_that_has_begun_ends_although_its_request_is_cancelled():
 
 def test_stream_hands_on_every_chunk_and_closes():
     async def main() -> None:
-        source = Source(5)
-        assert [chunk async for chunk in lanes().stream(source)] == [bytes([n]) for n in range(1, 6)]
+        source = Source(5, size=SMALL_BYTES)
+        assert [chunk async for chunk in lanes().stream(source)] == [bytes([n]) * SMALL_BYTES for n in range(1, 6)]
         assert source.closed == 1
-        assert [chunk async for chunk in lanes().stream(iter([b"plain", b"", b"iterator"]))] == [
-            b"plain",
-            b"",
-            b"iterator",
-        ]
+        assert [chunk async for chunk in lanes().stream(iter([]))] == []
 
     asyncio.run(main())
 
 
-def test_stream_reads_one_chunk_ahead_and_no_more():
+def test_stream_joins_small_chunks_and_leaves_others_alone():
     async def main() -> None:
-        source = Source(10)
+        large = bytes(SMALL_BYTES)
+        plain = iter([b"head", large, large, b"", b"tail", b"head", large, b"end"])
+        assert [chunk async for chunk in lanes().stream(plain)] == [b"head", large, large, b"tailhead", large, b"end"]
+
+    asyncio.run(main())
+
+
+def test_stream_reads_one_batch_ahead_and_no_more():
+    async def main() -> None:
+        source = Source(100, size=BATCH_BYTES // 4)
+        async with aclosing(lanes().stream(source)) as stream:
+            assert (await anext(stream))[:1] == b"\1"
+            await asyncio.sleep(0.05)
+            assert source.taken == 8
+        assert source.closed == 1
+
+    asyncio.run(main())
+
+
+def test_stream_of_what_is_slow_to_make_does_not_wait_for_a_whole_batch():
+    async def main() -> None:
+        source = Source(100, size=1, delay=BATCH_SECONDS)
         async with aclosing(lanes().stream(source)) as stream:
             assert await anext(stream) == b"\1"
-            await asyncio.sleep(0.05)
-            assert source.taken == 2
-        assert source.closed == 1
+            assert source.taken <= 2
 
     asyncio.run(main())
 
 
 def test_an_error_in_the_iterator_arrives_after_the_chunks_before_it():
     async def main() -> None:
-        source = Source(10, fail_at=2)
+        source = Source(10, size=SMALL_BYTES, fail_at=2)
         stream = lanes().stream(source)
-        assert [await anext(stream), await anext(stream)] == [b"\1", b"\2"]
+        assert [(await anext(stream))[:1], (await anext(stream))[:1]] == [b"\1", b"\2"]
         with pytest.raises(OSError, match="on fire"):
             await anext(stream)
         assert source.closed == 1
