@@ -60,13 +60,14 @@ scaleout: $(STAMP) ## the tests of the services again, on PostgreSQL and S3
 servers: $(STAMP) ## real servers: third-party clients, guarantees, faults of the engines
 	$(BIN)/pytest -q -n auto --dist loadfile tests/interop tests/guarantees tests/engines
 
-newest: $(STAMP) ## unit tests on the newest Python that is installed
+newest: $(STAMP) ## unit tests on the newest Python that is installed: all that are quick, and commands, index and jobs
 ifeq ($(NEWEST),)
 	@echo "newest: only $(PYTHON) is installed, nothing more to test"
 else
 	@test -x $(VENV)-newest/bin/python || $(NEWEST) -m venv $(VENV)-newest
 	$(VENV)-newest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
-	$(VENV)-newest/bin/python -m pytest -q -n auto tests/unit
+	$(VENV)-newest/bin/python -m pytest -q -n auto -m "not slow" tests/unit
+	$(VENV)-newest/bin/python -m pytest -q -n auto -m slow tests/unit/cli tests/unit/index tests/unit/jobs
 endif
 
 fuzz: $(STAMP) ## malformed input against the parsers for FUZZ_SECONDS in all

@@ -106,7 +106,9 @@ class Server:
 
 
 def start_server(data: Path, *, port: int | None = None, kind: str = "granian", **environment: str) -> Server:
-    """Start `filmjacket serve` and wait until it is ready."""
+    """Start `filmjacket serve` and wait until it is ready: as by default with granian, with one worker with uvicorn."""
+    if kind == "uvicorn":
+        environment = {"FILMJACKET_WORKERS": "1", **environment}
     port = port or free_port()
     command = [sys.executable, "-m", "filmjacket", "serve", "--data", str(data), "--port", str(port), "--server", kind]
     process = subprocess.Popen(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-ROUNDS = 5
+ROUNDS = 4
 WRITERS = 4
 
 

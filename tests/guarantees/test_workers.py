@@ -225,7 +225,7 @@ def _refuses(server: Server, *, seconds: float) -> bool:
 
 def test_workers_without_work_stop_without_waiting_for_each_other(start: Callable[..., Server]) -> None:
     """They say goodbye at the same moment, which must not look like one of them; or one of them has hardly begun."""
-    for are_both_up in (True, False) * 3:
+    for are_both_up in (True, False) * 2:
         server = start(**TWO)
         assert not are_both_up or _has_workers(server, started=2)
         begun = time.monotonic()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.conftest import Server
 
 SEED = "20260122"
-EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "8")
+EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "6")
 COMMAND = Path(sys.executable).with_name("schemathesis")
 CHECKS = (
     "not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",

@@ -186,7 +186,8 @@ def test_verify_and_export_find_damage(folder: Path, tmp_path: Path):
     assert names <= {hashlib.sha256(sample(name)).digest() for name in GOOD}
 
 
-def test_sweep_removes_orphans_only(folder: Path, tmp_path: Path):
+def test_sweep_removes_orphans_only(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("filmjacket.maintenance.sweep.SETTLE_SECONDS", 0.5)
     invoke("import", folder, "--data", tmp_path / "a")
     kept = blob_files(tmp_path / "a")
     orphan = kept[0].with_name("0" * 32 + ".dcm")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
@@ -105,7 +106,8 @@ def test_markdown_of_the_statement_has_links_that_resolve() -> None:
 
 
 def test_pdf_is_the_same_for_the_same_document_and_has_pages() -> None:
-    document = conformance_statement(Settings(), date="2026-11-22")
+    whole = conformance_statement(Settings(), date="2026-11-22")
+    document = replace(whole, sections=(whole.sections[0], whole.sections[5]))  # all of it takes ten times as long
     first = as_pdf(document)
     assert first == as_pdf(document)
     assert first.startswith(b"%PDF-")
