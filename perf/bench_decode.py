@@ -4,7 +4,7 @@
 
 Frames are 512 x 512 pixels of 16 bits, smooth with noise, compressible as CT is. The codec and the wall take turns
 frame by frame; with a server, an instance of so many frames is stored, and every frame is retrieved once as native
-bytes, beside one that is stored uncompressed. Median and tenth percentile in milliseconds.
+bytes, beside one that is stored uncompressed. Median and tenth percentile in milliseconds, and processor time.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import http.client
 import io
 import statistics
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -30,7 +31,7 @@ from filmjacket.pixels.recode import recode_frame
 from filmjacket.pixels.wall import CodecWall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 SIZE = 512
 NATIVE = "1.2.840.10008.1.2.1"
@@ -117,11 +118,18 @@ def times_over_http(base: str, frames: list[bytes], transfer_syntax: str, expect
     return times
 
 
-def line(name: str, times: list[float], reference: float | None = None) -> None:
-    """One row of the table."""
+def processor_seconds(pids: Sequence[int] = ()) -> float:
+    """Processor time of this process and of the codec processes, which have one thread each."""
+    others = (int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in pids)
+    return time.process_time() + sum(others) / 1e9
+
+
+def line(name: str, times: list[float], reference: float | None = None, processor: float | None = None) -> None:
+    """One row of the table; `processor` is the processor time of all the frames."""
     median, tenth = statistics.median(times), sorted(times)[len(times) // 10]
-    ratio = "" if reference is None else f"{median / reference:8.2f}"
-    print(f"{name:32}{median * 1000:9.2f}{tenth * 1000:9.2f}{ratio}")
+    ratio = "" if reference is None else f"{median / reference:.2f}"
+    spent = "" if processor is None else f"{processor / len(times) * 1000:.2f}"
+    print(f"{name:32}{median * 1000:9.2f}{tenth * 1000:9.2f}{ratio:>8}{spent:>8}")
 
 
 def main() -> None:
@@ -132,7 +140,7 @@ def main() -> None:
     options = parser.parse_args()
     pictures = images(options.frames)
     native = [picture.tobytes() for picture in pictures]
-    print(f"{'':32}{'median':>9}{'p10':>9}{'ratio':>8}")
+    print(f"{'':32}{'median':>9}{'p10':>9}{'ratio':>8}{'cpu':>8}")
     wall = CodecWall()
     for name, (transfer_syntax, decode) in CODECS.items():
         streams = [encode_frame(picture, description(NATIVE), transfer_syntax) for picture in pictures]
@@ -143,8 +151,15 @@ def main() -> None:
         for stream in streams:
             alone.append(seconds_of(decode, stream))
             behind.append(seconds_of(wall.run, recode_frame, stream, described, NATIVE))
-        line(f"{name}, codec alone", alone)
-        line(f"{name}, behind the wall", behind, statistics.median(alone))
+        begun = processor_seconds()
+        for stream in streams:
+            decode(stream)
+        line(f"{name}, codec alone", alone, processor=processor_seconds() - begun)
+        begun = processor_seconds(wall.process_ids)
+        for stream in streams:
+            wall.run(recode_frame, stream, described, NATIVE)
+        spent = processor_seconds(wall.process_ids) - begun
+        line(f"{name}, behind the wall", behind, statistics.median(alone), spent)
         if options.server:
             times = times_over_http(options.server, streams, transfer_syntax, native)
             line(f"{name}, over HTTP", times, statistics.median(alone))
