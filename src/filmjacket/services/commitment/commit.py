@@ -52,14 +52,12 @@ class Committer:
 
     def request(self, transaction_uid: str, request: CommitmentRequest) -> Commitment:
         """Begin a transaction and verify what there is time for. Raises `Conflict` if the UID was ever used."""
+        # Asked before the lease is taken: whoever works on that transaction must not find it with us.
+        if self._commitments.find(transaction_uid) is not None:
+            raise _used()
         with self._leased(transaction_uid) as mine:
             if not self._commitments.add(transaction_uid, request, at=self._clock()):
-                raise Conflict(
-                    "This Transaction UID has been used; a result that got lost is had with GET.",
-                    section="13.4.3.1",
-                    offender="Transaction UID",
-                    accepted=("a new Transaction UID", "GET of the same URL"),
-                )
+                raise _used()
             commitment = self._found(transaction_uid)
             if mine:
                 self._verify(commitment, Pace(seconds=self._rules.immediate_seconds))
@@ -147,6 +145,15 @@ class Committer:
 
     def _prolong(self, transaction_uid: str) -> bool:
         return self._leases.acquire(_lease_of(transaction_uid), self._holder, LEASE_SECONDS, self._clock())
+
+
+def _used() -> Conflict:
+    return Conflict(
+        "This Transaction UID has been used; a result that got lost is had with GET.",
+        section="13.4.3.1",
+        offender="Transaction UID",
+        accepted=("a new Transaction UID", "GET of the same URL"),
+    )
 
 
 def _lease_of(transaction_uid: str) -> str:

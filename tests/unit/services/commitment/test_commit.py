@@ -11,7 +11,7 @@ from tests import samples
 from filmjacket.archive.commitment_records import LATER, CommitmentRules, CommitmentState
 from filmjacket.archive.deletions import DAY
 from filmjacket.archive.policies import DuplicatePolicy
-from filmjacket.errors import DicomError, OutOfStorage, Unavailable
+from filmjacket.errors import Conflict, DicomError, OutOfStorage, Unavailable
 from filmjacket.opening import Archive, open_archive
 from filmjacket.services.commitment.commit import LEASE_SECONDS, Committer
 from filmjacket.services.commitment.verification import LOOKED_UP_AT_ONCE
@@ -160,6 +160,30 @@ def test_another_worker_goes_on_when_the_lease_of_a_killed_one_is_over(
     clock.now += int(LEASE_SECONDS * 10**6) + 1
     working.work(lambda: False)
     assert working.result("1.2.3").reasons == (0, 0, 0)
+
+
+def test_a_refused_request_does_not_take_the_lease_of_the_one_before(
+    archive: Archive, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise whoever verifies in the background would find it taken, and pass on."""
+    later(clock)
+    working = committer(archive, clock, immediate_seconds=0)
+    request = CommitmentRequest(tuple(store(archive)))
+    assert working.request("1.2.3", request).state is CommitmentState.PENDING
+    taken: list[str] = []
+    acquire = type(archive.leases).acquire
+
+    def note(self: Any, name: str, *rest: Any) -> bool:
+        taken.append(name)
+        return acquire(self, name, *rest)
+
+    monkeypatch.setattr(type(archive.leases), "acquire", note)
+    with pytest.raises(Conflict):
+        working.request("1.2.3", request)
+    assert taken == []
+    working.work(lambda: False)
+    assert working.result("1.2.3").state is CommitmentState.DONE
+    assert taken
 
 
 def test_a_server_that_stops_leaves_the_rest(archive: Archive, clock: Clock) -> None:
