@@ -13,6 +13,7 @@ import argparse
 import http.client
 import io
 import statistics
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,15 +27,20 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import generate_uid
 
 from filmjacket.pixels.codecs import encode_frame
-from filmjacket.pixels.description import PixelDescription
 from filmjacket.pixels.recode import recode_frame
 from filmjacket.pixels.wall import CodecWall
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.images import EXPLICIT as NATIVE
+from tests.images import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from filmjacket.pixels.description import PixelDescription
+
 SIZE = 512
-NATIVE = "1.2.840.10008.1.2.1"
 CODECS: dict[str, tuple[str, Callable[[bytes], Any]]] = {
     "HTJ2K": ("1.2.840.10008.1.2.4.201", imagecodecs.htj2k_decode),
     "JPEG-LS": ("1.2.840.10008.1.2.4.80", imagecodecs.jpegls_decode),
@@ -52,22 +58,7 @@ def images(count: int) -> list[np.ndarray[Any, Any]]:
 
 def description(transfer_syntax: str) -> PixelDescription:
     """Of one frame."""
-    return PixelDescription(
-        rows=SIZE,
-        columns=SIZE,
-        samples=1,
-        photometric="MONOCHROME2",
-        bits_allocated=16,
-        bits_stored=16,
-        high_bit=15,
-        signed=True,
-        planar=0,
-        frames=1,
-        kind="integer",
-        transfer_syntax=transfer_syntax,
-        padding=None,
-        lossy=False,
-    )
+    return describe(rows=SIZE, columns=SIZE, bits_allocated=16, signed=True, transfer_syntax=transfer_syntax)
 
 
 def seconds_of(call: Callable[..., object], *arguments: object) -> float:
