@@ -221,8 +221,11 @@ def test_many_tiny_parts_in_one_chunk_take_linear_time():
         MultipartReader(b"b").feed(payload)
         return time.process_time() - started
 
+    def least_seconds(count):  # a collection of garbage falls into one run and not into all
+        return min(seconds(count) for _ in range(3))
+
     seconds(1000)
-    assert seconds(40_000) < 40 * seconds(4_000) + 0.05
+    assert least_seconds(40_000) < 40 * least_seconds(4_000) + 0.05
 
 
 @pytest.mark.parametrize(
