@@ -99,7 +99,7 @@ def _greet(plan: Plan) -> None:
 
 def _run_granian(plan: Plan, draining: Draining, directory: Path) -> None:
     from granian import Granian
-    from granian.constants import HTTPModes, Interfaces
+    from granian.constants import HTTPModes, Interfaces, Loops
     from granian.http import HTTP2Settings
     from granian.log import LogLevels
 
@@ -110,6 +110,9 @@ def _run_granian(plan: Plan, draining: Draining, directory: Path) -> None:
         address=plan.host,
         port=plan.port,
         interface=Interfaces.ASGI,
+        # Not uvloop, which it would take where that is installed: a signal that comes while its loop is not running, as
+        # between start and service, is lost, and the worker would not stop.
+        loop=Loops.asyncio,
         workers=plan.workers,
         http=HTTPModes.auto,
         http2_settings=HTTP2Settings(

@@ -18,6 +18,7 @@ from filmjacket.settings import Settings
 from filmjacket.web.refs import ResourceRef
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -66,33 +67,28 @@ def test_preparing_creates_the_archive_and_warns_of_a_full_disk(tmp_path: Path, 
     assert "storing is refused until there is room" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+def begin_to_serve(folder: Path, **environment: str) -> tuple[subprocess.Popen[str], int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "filmjacket", "serve", "--data", str(folder / "a"), "--port", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "FILMJACKET_LOG__LEVEL": "warning", **environment},
+        cwd=folder,
+    )
+    return process, port
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("server", ["granian", "uvicorn"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_prints_one_line_and_stops_cleanly(tmp_path: Path, server: str, number: signal.Signals):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {**os.environ, "FILMJACKET_LOG__LEVEL": "warning"}
-    command = [sys.executable, "-m", "filmjacket", "serve", "--data", str(tmp_path / "a")]
-    process = subprocess.Popen(
-        [*command, "--port", str(port), "--server", server],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        cwd=tmp_path,
-    )
+    process, port = begin_to_serve(tmp_path, FILMJACKET_SERVER=server)
     try:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz/ready", timeout=1) as answer:
-                    assert answer.status == 200
-                    break
-            except OSError:
-                time.sleep(0.05)
+        assert is_soon(lambda: is_ready(port))
     finally:
         process.send_signal(number)
         out, err = process.communicate(timeout=20)
@@ -100,3 +96,58 @@ def test_serve_prints_one_line_and_stops_cleanly(tmp_path: Path, server: str, nu
     assert len(out.splitlines()) == 1
     assert f"http://127.0.0.1:{port}/dicom-web" in out
     assert err == ""
+
+
+def is_ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz/ready", timeout=1) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+# What the parent does when the loop of the first worker has run for the lifespan, and not yet for the service.
+BETWEEN = """
+import os, signal
+from pathlib import Path
+import granian.server.mp as servers
+make = servers.ASGIWorker
+
+def make_and_stop(*arguments):
+    if not Path("stopped").exists():
+        Path("stopped").write_text(str(os.getpid()))
+        os.kill(os.getpid(), signal.SIGTERM)
+    return make(*arguments)
+
+servers.ASGIWorker = make_and_stop
+"""
+
+
+@pytest.mark.slow
+def test_a_signal_that_comes_while_the_loop_of_a_worker_does_not_run_is_not_lost(tmp_path: Path):
+    (tmp_path / "sitecustomize.py").write_text(BETWEEN)
+    process, _ = begin_to_serve(tmp_path, FILMJACKET_WORKERS="1", PYTHONPATH=str(tmp_path))
+    stopped = tmp_path / "stopped"
+    try:
+        assert is_soon(lambda: stopped.exists() and stopped.read_text() != "")
+        assert is_soon(lambda: not lives(int(stopped.read_text()))), "the worker serves on"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+
+
+def lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def is_soon(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
