@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,6 @@ from tests.samples import instance_path, multipart, series, uids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 
@@ -231,6 +231,18 @@ def test_workers_without_work_stop_without_waiting_for_each_other(start: Callabl
         begun = time.monotonic()
         assert server.stop() == 0
         assert time.monotonic() - begun < 3
+
+
+def test_workers_share_what_they_import(start: Callable[..., Server]) -> None:
+    if not Path("/proc/self/smaps_rollup").exists():
+        pytest.skip("this system does not tell what of its memory a process shares")
+    server = start(**TWO)
+    assert _has_workers(server, started=2)
+    for worker in workers(server):
+        rollup = Path(f"/proc/{worker}/smaps_rollup").read_text().splitlines()[1:]
+        kilobytes = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in rollup)}
+        assert kilobytes["Private_Dirty"] < kilobytes["Rss"] / 2
+    assert server.stop() == 0
 
 
 @pytest.mark.parametrize("kind", ["granian", "uvicorn"])

@@ -1,16 +1,18 @@
 """What `filmjacket serve` becomes when all is checked: a program that starts workers and does little else.
 
 It takes the place of the command (exec), so that neither it nor a worker carries what only the checks needed, and no
-thread of theirs is there when workers are forked. It imports an HTTP server and nothing heavy; the only module that
-knows these servers.
+thread of theirs is there when workers are forked. The only module that knows the HTTP servers.
 """
 
 # ruff: noqa: PLC0415 - one server is imported, not both
 
 from __future__ import annotations
 
+import gc
+import importlib
 import json
 import logging
+import multiprocessing
 import os
 import signal
 import sys
@@ -128,7 +130,17 @@ def _run_granian(plan: Plan, draining: Draining, directory: Path) -> None:
     server.on_startup(lambda: _greet(plan))
     server.on_startup(lambda: say_goodbye_first(directory))
     server.on_startup(draining.come_first)
+    if multiprocessing.get_start_method() == "fork":
+        _load_application()
     server.serve()
+
+
+def _load_application() -> None:
+    """Import for all workers at once what each would else import: they start sooner, and share the memory of it."""
+    importlib.import_module(TARGET.partition(":")[0])
+    # A collection in a worker would write to every shared page.
+    gc.collect()
+    gc.freeze()
 
 
 def _run_uvicorn(plan: Plan, draining: Draining) -> None:
