@@ -11,6 +11,9 @@ NEWEST := $(shell for v in 3.14 3.13 3.12; do for p in python$$v $(HOME)/.pyenv/
 FUZZ_SECONDS ?= 60
 # Of what is installed for tests a part is imported, and compiled then: half of the time of an installation is saved.
 INSTALL_FOR_TESTS := -m pip install --quiet --disable-pip-version-check --no-compile --editable
+# For steps that start real processes on machines that others use, too: a test that fails is run once more, and named in
+# the summary (RERUN) with what went wrong. One that fails twice is red; one that is named is a defect to be found.
+AGAIN := --reruns 1 --rerun-show-tracebacks -raR
 # The tests start many processes: each would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 # Rendering and transcoding come after the bytes were read; they are the same on every backend.
@@ -52,15 +55,15 @@ unit: $(STAMP) ## unit tests and what the docs promise
 test: check conformance scaleout servers newest fuzz ## everything that CI runs
 
 conformance: $(STAMP) ## tests by section of the standard, property, differential
-	$(BIN)/pytest -q -n auto -m slow tests/unit
-	$(BIN)/pytest -q -n auto tests/property tests/conformance tests/differential
+	$(BIN)/pytest -q -n auto $(AGAIN) -m slow tests/unit
+	$(BIN)/pytest -q -n auto $(AGAIN) tests/property tests/conformance tests/differential
 
 # One case of each test: every case takes half an hour (--every-case).
 scaleout: $(STAMP) ## the tests of the services again, on PostgreSQL and S3
-	$(BIN)/pytest -q -n auto --backend scaleout $(SERVICE_TESTS)
+	$(BIN)/pytest -q -n auto $(AGAIN) --backend scaleout $(SERVICE_TESTS)
 
 servers: $(STAMP) ## real servers: third-party clients, guarantees, faults of the engines
-	$(BIN)/pytest -q -n auto --dist loadfile tests/interop tests/guarantees tests/engines
+	$(BIN)/pytest -q -n auto $(AGAIN) --dist loadfile tests/interop tests/guarantees tests/engines
 
 newest: $(STAMP) ## unit tests on the newest Python that is installed: all that are quick, and commands, index and jobs
 ifeq ($(NEWEST),)
@@ -69,7 +72,7 @@ else
 	@test -x $(VENV)-newest/bin/python || $(NEWEST) -m venv $(VENV)-newest
 	$(VENV)-newest/bin/python $(INSTALL_FOR_TESTS) '.[test]'
 	$(VENV)-newest/bin/python -m pytest -q -n auto -m "not slow" tests/unit
-	$(VENV)-newest/bin/python -m pytest -q -n auto -m slow tests/unit/cli tests/unit/index tests/unit/jobs
+	$(VENV)-newest/bin/python -m pytest -q -n auto $(AGAIN) -m slow tests/unit/cli tests/unit/index tests/unit/jobs
 endif
 
 fuzz: $(STAMP) ## malformed input against the parsers for FUZZ_SECONDS in all
