@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 from pydicom.uid import generate_uid
-from tests.workitems import BASE, FILTERED, JSON, PUSH, WORKLIST, Requester, element, workitem
+from tests.workitems import BASE, FILTERED, JSON, PUSH, WORKLIST, Requester, code, element, workitem
 
 from filmjacket.dicom.xml_model import encode_native
 
@@ -187,3 +187,35 @@ def test_creation_is_reported_to_who_subscribed_to_new_workitems(requester: Requ
     state, assigned = requester.events()
     assert state == (1, uid, {"00404041": element("CS", "READY"), "00741000": element("CS", "SCHEDULED")}, ("RIS",))
     assert (assigned[0], set(assigned[2])) == (5, {"00404025"})
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [
+        ("00741216", element("SQ", {})),
+        ("00741216", element("SQ", {"00081030": element("LO", "of another module")})),
+        ("00741002", element("SQ", {})),
+        ("00404005", element("DT", "20261122", "20271122")),
+        ("0020000D", element("UI", "not-a-uid")),
+        ("00741204", element("LO", "one", "two")),
+        ("00741204", element("LO", "control\0character")),
+        ("00404018", element("SQ", code("C") | {"00080102": {"vr": "SH"}})),
+        ("00404018", element("SQ", code("C") | {"00080119": element("UC", "also long")})),
+        ("00404018", element("SQ", code("C" * 17))),
+        ("00404018", element("SQ", {"00080119": element("UC", "long"), "00080104": element("LO", "Meaning")})),
+        ("00404021", element("SQ", {"00404050": element("DT", "garbage")})),
+    ],
+)
+def test_what_a_new_workitem_may_not_say_is_400_and_nothing_is_created(
+    requester: Requester, tag: str, value: dict[str, Any]
+) -> None:
+    uid = str(generate_uid())
+    response = requester.post(f"/workitems?workitem={uid}", workitem() | {tag: value})
+    assert response.status_code == 400
+    assert requester.client.get(f"{BASE}/workitems/{uid}").status_code == 404
+
+
+def test_a_urn_code_needs_no_designator(requester: Requester) -> None:
+    urn = {"00080120": element("UR", "urn:oid:1.2.3"), "00080104": element("LO", "Meaning")}
+    uid = str(generate_uid())
+    assert requester.post(f"/workitems?workitem={uid}", workitem(t00404018=element("SQ", urn))).status_code == 201

@@ -156,3 +156,18 @@ def test_updates_are_reported(requester: Requester) -> None:
     assert set(told) == {"00741004", "00741006"}
     assert [set(event[2]) for event in events[2:]] == [{"00404025", "00404009", "00404036"}] * 2
     assert all("00081195" not in event[2] for event in events)
+
+
+@pytest.mark.parametrize(
+    "progress",
+    [
+        {"00741002": element("SQ", {"00404052": element("DT", "nonsense")})},
+        {"00741002": element("SQ", {"00741004": element("DS", "abc")})},
+        {"00741216": element("SQ", {"00404050": element("DT", "yesterday")})},
+    ],
+)
+def test_values_in_items_are_checked_as_those_outside(requester: Requester, progress: dict[str, Any]) -> None:
+    uid = requester.create()
+    lock = requester.claim(uid)
+    response = requester.post(f"/workitems/{uid}?Transaction-uid={lock}", progress)
+    assert (response.status_code, "Value" in requester.read(uid).get(next(iter(progress)), {})) == (400, False)

@@ -93,3 +93,19 @@ def test_what_is_refused(requester: Requester) -> None:
     assert post(url, content=b"{}").status_code == 415
     assert post(f"{url}?requester=").status_code == 400
     assert requester.state_of(uid) == "SCHEDULED"
+
+
+@pytest.mark.parametrize("state", ["SCHEDULED", "IN PROGRESS"])
+@pytest.mark.parametrize(
+    "item", [{}, {"00080104": element("LO", "Meaning alone")}, code("C") | {"00080104": {"vr": "LO"}}]
+)
+def test_a_reason_without_what_a_code_needs_is_refused_and_cancels_nothing(
+    requester: Requester, state: str, item: dict[str, object]
+) -> None:
+    uid = requester.create()
+    if state == "IN PROGRESS":
+        requester.subscribe(uid, "WATCH")
+        requester.claim(uid)
+    response = requester.post(f"/workitems/{uid}/cancelrequest", {"0074100E": element("SQ", item)})
+    assert response.status_code == 400
+    assert requester.state_of(uid) == state

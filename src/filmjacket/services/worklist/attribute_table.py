@@ -58,6 +58,11 @@ class Row:
         """The Value Representation of PS3.6."""
         return dictionary.vr_of(self.tag) or "UN"
 
+    @property
+    def created_empty(self) -> bool:
+        """Whether a sequence of a new workitem has no items: what they would say is not known yet."""
+        return bool(self.items) and not any(row.create.allowed for row in self.items)
+
 
 @cache
 def rows() -> tuple[Row, ...]:
@@ -101,15 +106,26 @@ def _usage(text: str) -> Usage:
 
 @dataclass(frozen=True, slots=True)
 class Macro:
-    """What every item of a sequence with the macro needs: `required` values, and one at least of `one_of`."""
+    """What every item of a sequence with the macro needs.
+
+    `required` values, one at least of `one_of`, or with `only_one` exactly one, and of `needed_with` each first one
+    when there is one of those beside it.
+    """
 
     required: tuple[str, ...]
     one_of: tuple[str, ...] = ()
+    only_one: bool = False
+    needed_with: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 MACROS: Final[Mapping[str, Macro]] = {
-    # PS3.3 Table 8.8-1: Code Meaning; Code Value, Long Code Value or URN Code Value.
-    "a": Macro(("00080104",), ("00080100", "00080119", "00080120")),
+    # PS3.3 Table 8.8-1: Code Meaning; Code Value, Long Code Value or URN Code Value; the designator with the first two.
+    "a": Macro(
+        ("00080104",),
+        ("00080100", "00080119", "00080120"),
+        only_one=True,
+        needed_with=(("00080102", ("00080100", "00080119")),),
+    ),
     # PS3.3 Table 10-2: Value Type, Concept Name Code Sequence.
     "b": Macro(("0040A040", "0040A043")),
     # PS3.3 Table 10-3b: Type of Instances, Referenced SOP Sequence; one way to get at them.

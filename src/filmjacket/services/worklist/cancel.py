@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from filmjacket.archive.worklist_records import State, WorkitemChange
 from filmjacket.dicom.uids import mint_uid
+from filmjacket.services.worklist.attribute_table import rows_by_tag
 from filmjacket.services.worklist.change_state import moved
-from filmjacket.services.worklist.data_set import receive
+from filmjacket.services.worklist.data_set import check_items, receive
 from filmjacket.services.worklist.desk import refuse_missing
 from filmjacket.services.worklist.final_state import canceled
-from filmjacket.services.worklist.reports import cancel_requested
+from filmjacket.services.worklist.reports import PROGRESS_SEQUENCE, cancel_requested
 from filmjacket.services.worklist.states import TRANSITIONS, Action, Event
 from filmjacket.services.worklist.statuses import Dimse, Refused, Transaction, answer_of
 
@@ -26,6 +27,8 @@ _SECTION: Final = Transaction.REQUEST_CANCELLATION
 def request_cancellation(desk: Desk, uid: str, attributes: Attributes, requester: str) -> str:
     """Cancel a workitem that nobody has claimed, else tell its subscribers; returns the text of a Warning, if any."""
     request = receive(attributes, _SECTION).attributes
+    # The reason, which a canceled workitem has among its progress information.
+    check_items(request, rows_by_tag()[PROGRESS_SEQUENCE].items, _SECTION)
     at = desk.now()
     warnings: list[str] = []
 
