@@ -123,11 +123,11 @@ class Requester:
     def get(self, path: str, **headers: str) -> Response:
         return self.client.get(BASE + path, headers=headers)
 
-    def state(self, uid: str, state: str, lock: str | None = None, path: str = "/state") -> Response:
+    def state(self, uid: str, state: str, lock: str | None = None, path: str = "/state", **headers: str) -> Response:
         payload = {"00741000": element("CS", state)}
         if lock is not None:
             payload["00081195"] = element("UI", lock)
-        return self.client.put(f"{BASE}/workitems/{uid}{path}", json=payload, headers=JSON)
+        return self.client.put(f"{BASE}/workitems/{uid}{path}", json=payload, headers=JSON | headers)
 
     def claim(self, uid: str, lock: str | None = None) -> str:
         lock = lock or str(generate_uid())

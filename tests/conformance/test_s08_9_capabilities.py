@@ -155,6 +155,46 @@ def test_searches_list_their_keys_by_keyword_and_by_tag(client: TestClient) -> N
     } <= names
 
 
+@pytest.mark.parametrize(
+    ("path", "there", "elsewhere"),
+    [
+        (
+            "/workitems",
+            {"ProcedureStepState", "00741000", "WorklistLabel", "ScheduledProcedureStepStartDateTime", "SOPInstanceUID",
+             "ScheduledStationNameCodeSequence.CodeValue", "ReferencedRequestSequence.AccessionNumber"},
+            {"StudyDate", "ModalitiesInStudy", "InstanceNumber", "TransactionUID"},
+        ),
+        ("/color-palettes", {"ContentLabel", "00700080", "SOPClassUID"}, {"StudyDate", "HangingProtocolName"}),
+        ("/hanging-protocols", {"HangingProtocolName", "SOPInstanceUID"}, {"StudyDate", "ContentLabel"}),
+        ("/implant-templates", {"ImplantName", "Manufacturer"}, {"StudyDate"}),
+    ],
+)  # fmt: skip
+def test_other_searches_list_keys_of_their_own(
+    client: TestClient, path: str, there: set[str], elsewhere: set[str]
+) -> None:
+    methods = wadl(client.options(BASE + path)).iter(f"{NS}method")
+    search = next(method for method in methods if (method.get("id") or "").startswith("Search"))
+    names = {row.get("name") or "" for row in search.iter(f"{NS}param") if row.get("style") == "query"}
+    assert there <= names
+    assert not elsewhere & names
+    keys = [name for name in names if name[:1].isupper()]
+    for key in keys:
+        assert client.get(BASE + path, params={key: ""}, headers={"Accept": "*/*"}).status_code == 200, key
+
+
+def test_what_has_no_payload_announces_none(client: TestClient) -> None:
+    methods = {method.get("id"): method for method in wadl(client.options(f"{BASE}/")).iter(f"{NS}method")}
+    for name, statuses in {
+        "RemoveScheduledStep": {"204", "400", "404", "412", "503"},
+        "SuspendWorkitem": {"400", "404", "503"},
+    }.items():
+        answers = {row.get("status") for row in methods[name].iter(f"{NS}response")}
+        assert methods[name].findall(f"{NS}request/{NS}representation") == []
+        assert answers == statuses | (answers & {"431", "500"})
+    put = methods["PutScheduledStep"].findall(f"{NS}request/{NS}representation")
+    assert "text/csv" not in {row.get("mediaType") for row in put}
+
+
 def test_json_is_the_same_document_by_annex_g(client: TestClient) -> None:
     """Attributes are members with an at sign; repeatable elements are arrays; `doc` has a value."""
     response = client.options(f"{BASE}/", headers={"Accept": "application/json"})

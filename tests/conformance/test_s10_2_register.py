@@ -814,11 +814,34 @@ def provoke_schedule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         yield client.post(path, json={}, headers=procedures.JSON).status_code
         yield client.post(path, content=b" " * (1 << 16), headers=procedures.JSON).status_code
         yield client.post(path, content=b"x", headers={"Content-Type": "text/plain"}).status_code
-        yield client.delete(f"{path}/1.2.3.1/C", headers={"If-Match": '"other"'}).status_code
-        yield client.delete(f"{path}/1.2.3.1/C").status_code
-        yield client.delete(f"{path}/1.2.3.1/C").status_code
         monkeypatch.setattr(type(client.app_state["context"].scheduled_steps), "put", unavailable)
         yield client.post(path, json=one, headers=procedures.JSON).status_code
+
+
+def provoke_put_scheduled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    with fresh(tmp_path, limits={"metadata_bytes": 1 << 15}) as stored:
+        put, path = stored.client.put, f"{procedures.SCHEDULE}/1.2.3.1/NEW"
+        step = procedures.scheduled({"ScheduledProcedureStepID": "NEW"})
+        yield put(path, json=step, headers=procedures.JSON | {"If-Match": "*"}).status_code
+        for _ in range(2):
+            yield put(path, json=step, headers=procedures.JSON).status_code
+        yield put(path, json={}, headers=procedures.JSON).status_code
+        yield put(path, content=b" " * (1 << 16), headers=procedures.JSON).status_code
+        yield put(path, content=b"x", headers={"Content-Type": "text/csv"}).status_code
+        monkeypatch.setattr(type(stored.client.app_state["context"].scheduled_steps), "change", unavailable)
+        yield put(path, json=step, headers=procedures.JSON).status_code
+
+
+def provoke_remove_scheduled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    with fresh(tmp_path) as stored:
+        delete, path = stored.client.delete, f"{procedures.SCHEDULE}/1.2.3.1/STEP1"
+        stored.client.put(path, json=procedures.scheduled(), headers=procedures.JSON)
+        yield delete(path, headers={"If-Match": '"other"'}).status_code
+        yield delete(path).status_code
+        yield delete(path).status_code
+        yield delete(f"{procedures.SCHEDULE}/x/STEP1").status_code
+        monkeypatch.setattr(type(stored.client.app_state["context"].scheduled_steps), "change", unavailable)
+        yield delete(path).status_code
 
 
 def provoke_create_performed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
@@ -841,6 +864,8 @@ def provoke_update_performed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def updated(stored: Stored, send: Any, path: str, unknown: str) -> Iterator[int]:
+    other = procedures.JSON | {"If-Match": '"other"'}
+    yield send(path, json=procedures.completing(), headers=other).status_code
     yield send(path, json=procedures.completing(), headers=procedures.JSON).status_code
     yield send(path, json=procedures.completing(), headers=procedures.JSON).status_code
     yield send(path, json={}, headers=procedures.JSON).status_code
@@ -854,6 +879,8 @@ PROVOCATIONS = worklist_provocations.PROVOCATIONS | {
     ("Search for Scheduled Procedure Steps", "2024"): provoke_search_scheduled_of_2024,
     ("Retrieve Scheduled Step", "2026"): provoke_retrieve_scheduled,
     ("Schedule", "2026"): provoke_schedule,
+    ("Put Scheduled Step", "2026"): provoke_put_scheduled,
+    ("Remove Scheduled Step", "2026"): provoke_remove_scheduled,
     ("Create Performed Procedure Step", "2026"): provoke_create_performed,
     ("Update Performed Procedure Step", "2026"): provoke_update_performed,
     ("Retrieve Performed Procedure Step", "2026"): provoke_retrieve_performed,

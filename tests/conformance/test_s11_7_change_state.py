@@ -178,3 +178,24 @@ def test_a_site_can_insist_on_the_requester(make_client: Callable[..., TestClien
     assert requester.state(uid, "IN PROGRESS", LOCK).status_code == 400
     assert requester.state(uid, "IN PROGRESS", LOCK, "/state?requester=A_NAME_OF_MORE_THAN_16").status_code == 400
     assert requester.state(uid, "IN PROGRESS", LOCK, "/state?requester=RIS").status_code == 200
+
+
+def test_entity_tags_guard_updates_changes_of_state_and_cancellations(requester: Requester) -> None:
+    uid, label = requester.create(), {"00741204": element("LO", "another")}
+    first = requester.get(f"/workitems/{uid}").headers["etag"]
+    as_xml = requester.get(f"/workitems/{uid}", Accept="application/dicom+xml").headers["etag"]
+    assert requester.post(f"/workitems/{uid}", label, **{"If-Match": as_xml}).status_code == 200
+    before = requester.read(uid)
+    for stale in (first, '"nope"', f"W/{requester.get(f'/workitems/{uid}').headers['etag']}"):
+        refused = (
+            requester.post(f"/workitems/{uid}", {"00741204": element("LO", "lost")}, **{"If-Match": stale}),
+            requester.state(uid, "IN PROGRESS", "1.2.3", **{"If-Match": stale}),
+            requester.post(f"/workitems/{uid}/cancelrequest", **{"If-Match": stale}),
+        )
+        assert [(answer.status_code, answer.json()["offender"]) for answer in refused] == [(412, "If-Match")] * 3
+    assert requester.read(uid) == before
+    current = requester.get(f"/workitems/{uid}").headers["etag"]
+    assert requester.state(uid, "IN PROGRESS", "1.2.3", **{"If-Match": current}).status_code == 200
+    # What could not be done anyway is not a matter of preconditions (RFC 9110 13.2.1).
+    assert requester.post(f"/workitems/{uid}", label, **{"If-Match": '"nope"'}).status_code == 400
+    assert requester.state("1.2.9", "IN PROGRESS", "1.2.3", **{"If-Match": '"nope"'}).status_code == 404

@@ -406,3 +406,29 @@ def test_a_step_may_be_about_several_scheduled_ones_and_about_none(client: TestC
     body = performed(ScheduledStepAttributesSequence=[request_item(step=name) for name in ("A", "B", "UNKNOWN", None)])
     created(client, body)
     assert [status_of(client, name) for name in ("A", "B", "C")] == ["STARTED", "STARTED", "SCHEDULED"]
+
+
+@pytest.mark.parametrize(("status", "expected"), [(None, "STARTED"), ("COMPLETED", "DEPARTED")])
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_a_scheduled_step_that_comes_late_has_the_status_that_it_was_given(
+    client: TestClient, status: str | None, expected: str, method: str
+) -> None:
+    created(client)
+    if status is not None:
+        client.post(UPDATE, json=completing(status), headers=JSON)
+    path = SCHEDULE if method == "POST" else f"{SCHEDULE}/1.2.3.1/STEP1"
+    assert client.request(method, path, json=scheduled(), headers=JSON).status_code == 201
+    assert status_of(client) == expected
+    assert bool(client.get(SCHEDULED).json()) is (expected == "STARTED")
+
+
+def test_entity_tags_guard_updates(client: TestClient) -> None:
+    created(client)
+    first = client.get(URL).headers["etag"]
+    change = attributes(CommentsOnThePerformedProcedureStep="first")
+    assert client.post(UPDATE, json=change, headers=JSON | {"If-Match": first}).status_code == 200
+    for send, path in ((client.post, UPDATE), (client.patch, URL), (client.post, f"{URL}/update")):
+        refused = send(path, json=completing(), headers=JSON | {"If-Match": first})
+        assert (refused.status_code, refused.json()["offender"]) == (412, "If-Match")
+    assert client.get(URL).json()[0]["00400280"]["Value"] == ["first"]
+    assert client.get(URL).json()[0]["00400252"]["Value"] == ["IN PROGRESS"]

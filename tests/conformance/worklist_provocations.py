@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     Provocation = Callable[[Path, pytest.MonkeyPatch], Iterator[int]]
 
+OTHER = {"If-Match": '"other"'}
 LONG = "x=" + "a" * 5000
 
 
@@ -85,6 +86,7 @@ def update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edition: str = "2026
     label = {"00741204": element("LO", "x")}
     with opened(tmp_path, edition) as requester:
         requester.create(uid="1.2.3")
+        yield requester.post("/workitems/1.2.3", label, **OTHER).status_code
         yield requester.post("/workitems/1.2.3", label).status_code
         yield requester.post("/workitems/1.2.3?1.5", label).status_code
         requester.claim("1.2.3")
@@ -99,6 +101,7 @@ def update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edition: str = "2026
 def change_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edition: str = "2026") -> Iterator[int]:
     with opened(tmp_path, edition) as requester:
         requester.create(uid="1.2.3")
+        yield requester.state("1.2.3", "IN PROGRESS", "1.5", **OTHER).status_code
         for uid in ("1.2.3", "1.2.3", "1.2.4", "1.9"):
             yield requester.state(uid, "IN PROGRESS", "1.5").status_code
         yield requester.state("1.2.3", "COMPLETED", "1.6").status_code
@@ -112,6 +115,7 @@ def cancel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         requester.create(uid="1.2.3")
         requester.create(uid="1.2.4")
         requester.claim("1.2.4")
+        yield requester.post("/workitems/1.2.3/cancelrequest", **OTHER).status_code
         for uid in ("1.2.3", "1.2.4", "1.2.5", "1.9"):
             yield requester.post(f"/workitems/{uid}/cancelrequest").status_code
         yield from received(requester, "POST", "/workitems/1.2.3/cancelrequest")

@@ -7,11 +7,12 @@ from typing import Final
 from filmjacket.conformance import parameters as p
 from filmjacket.conformance.declarations import Obligation, Payload, Resource, Service, Status, Transaction
 from filmjacket.conformance.studies import SEARCH_PARAMETERS
+from filmjacket.dicom import dictionary
 from filmjacket.dicom.sop_classes import NON_PATIENT_CATEGORIES
 from filmjacket.services.studies.store import ACCEPTED_PAYLOADS
 from filmjacket.web import negotiate
 from filmjacket.web.media_types import OCTET_STREAM
-from filmjacket.web.non_patient_tables import EXTENSION_CATEGORIES
+from filmjacket.web.non_patient_tables import EXTENSION_CATEGORIES, TABLES
 from filmjacket.web.offers import Offer
 
 _TESTS: Final = "conformance/test_s12_non_patient_instances.py"
@@ -20,6 +21,19 @@ BULK: Final = (Offer(OCTET_STREAM, multipart=False), Offer(OCTET_STREAM, multipa
 
 def _obliged(category: str, otherwise: Obligation = Obligation.MANDATORY) -> Obligation:
     return Obligation.EXTENSION if category in EXTENSION_CATEGORIES else otherwise
+
+
+def _keys(category: str) -> tuple[str, ...]:
+    """What a search must match: the keys of every table of the category, each once."""
+    classes = set(NON_PATIENT_CATEGORIES[category])
+    found = (
+        ".".join(dictionary.keyword_of(tag) or tag for tag in row.path)
+        for table in TABLES
+        if classes & set(table.sop_classes)
+        for row in table.rows
+        if row.matching in {"R", "U"} and dictionary.vr_of(row.path[-1]) != "SQ"
+    )
+    return tuple(dict.fromkeys(found))
 
 
 RETRIEVE_NON_PATIENT: Final = Transaction(
@@ -92,7 +106,8 @@ SEARCH_NON_PATIENT: Final = Transaction(
     "Instances of one category by their attributes.",
     tuple(
         Resource(f"search-{category}", "GET", f"/{category}", f"Search for {category}", _obliged(category),
-                 SEARCH_PARAMETERS, negotiate.SEARCH, tests="conformance/test_s12_6_non_patient_search.py")
+                 SEARCH_PARAMETERS, negotiate.SEARCH, tests="conformance/test_s12_6_non_patient_search.py",
+                 keys=_keys(category))
         for category in NON_PATIENT_CATEGORIES
     ),
     (p.H_ACCEPT, p.H_ACCEPT_CHARSET, p.H_ACCEPT_ENCODING, p.H_PREFER),

@@ -94,31 +94,71 @@ SEARCH: Final = Transaction(
     ),
 )  # fmt: skip
 
+_UNREADABLE: Final = (
+    Status(413, "The payload is larger than `limits.metadata_bytes`."),
+    Status(415, "The media type or the coding of the payload is not supported; the payload lists those that are."),
+)
+_NO_INDEX: Final = Status(503, "The index cannot be written now.")
+
 SCHEDULE: Final = Transaction(
     "Schedule",
     "14",
-    "Steps come into the schedule and go. Not a transaction of PS3.18, which leaves it to HL7 and local means.",
+    "Steps come into the schedule. Not a transaction of PS3.18, which leaves it to HL7 and local means.",
     (
         Resource("take-in-steps", "POST", "/schedule", "Take in any number of steps", _EXTENSION, (FAULTS, p.ACCEPT),
                  REPORT_OFFERS, tests=_SCHEDULE_TESTS),
-        Resource("put-scheduled-step", "PUT", STEP, "Create or replace one step", _EXTENSION, tests=_SCHEDULE_TESTS),
-        Resource("remove-scheduled-step", "DELETE", STEP, "Take one step out", _EXTENSION, tests=_SCHEDULE_TESTS),
     ),
-    (p.H_CONTENT_TYPE, p.H_CONTENT_ENCODING, p.H_ACCEPT, p.H_IF_MATCH, H_UNLESS_THERE),
+    (p.H_CONTENT_TYPE, p.H_CONTENT_ENCODING, p.H_ACCEPT),
     (p.H_TYPE_SENT, p.H_LENGTH, H_LOCATION_OF_STEP),
     (
         Status(200, "The steps are in the schedule; a report says what became of each and what was at fault."),
         Status(201, "One step was created."),
-        Status(204, "The step is gone."),
         Status(400, "Nothing is taken in: the payload cannot be read, or a step has a fault; a report says which."),
-        Status(404, "There is no such step."),
         Status(406, "The report cannot be had in an acceptable media type."),
-        Status(412, "If-Match or If-None-Match is false."),
-        Status(413, "The payload is larger than `limits.metadata_bytes`."),
-        Status(415, "The media type or the coding of the payload is not supported; the payload lists those that are."),
-        Status(503, "The index cannot be written now."),
+        *_UNREADABLE,
+        _NO_INDEX,
     ),
-    (*_PAYLOADS, Payload(CSV, "One step a line; columns are keywords. On `/schedule` only.")),
+    (*_PAYLOADS, Payload(CSV, "One step a line; columns are keywords.")),
+    obligation=_EXTENSION,
+)  # fmt: skip
+
+PUT_SCHEDULED: Final = Transaction(
+    "Put Scheduled Step",
+    "14",
+    "One step is created or replaced. Not a transaction of PS3.18.",
+    (
+        Resource("put-scheduled-step", "PUT", STEP, "Create or replace one step", _EXTENSION, tests=_SCHEDULE_TESTS),
+    ),
+    (p.H_CONTENT_TYPE, p.H_CONTENT_ENCODING, p.H_IF_MATCH, H_UNLESS_THERE),
+    (p.H_LENGTH, H_LOCATION_OF_STEP),
+    (
+        Status(200, "The step is replaced."),
+        Status(201, "The step is created."),
+        Status(400, "The payload cannot be read, has a fault, or is not the step of the target URI."),
+        Status(412, "If-Match or If-None-Match is false."),
+        *_UNREADABLE,
+        _NO_INDEX,
+    ),
+    _PAYLOADS,
+    obligation=_EXTENSION,
+)  # fmt: skip
+
+REMOVE_SCHEDULED: Final = Transaction(
+    "Remove Scheduled Step",
+    "14",
+    "One step goes. Not a transaction of PS3.18.",
+    (
+        Resource("remove-scheduled-step", "DELETE", STEP, "Take one step out", _EXTENSION, tests=_SCHEDULE_TESTS),
+    ),
+    (p.H_IF_MATCH,),
+    (),
+    (
+        Status(204, "The step is gone."),
+        Status(400, "The UID is malformed."),
+        Status(404, "There is no such step."),
+        Status(412, "If-Match does not list the entity tag."),
+        _NO_INDEX,
+    ),
     obligation=_EXTENSION,
 )  # fmt: skip
 
@@ -153,7 +193,7 @@ CREATE: Final = Transaction(
         Resource("create-performed-step", "POST", PERFORMED, "Create a performed procedure step", parameters=(UPDATE,),
                  tests=_PERFORMED_TESTS),
     ),
-    (p.H_CONTENT_TYPE, p.H_CONTENT_ENCODING, p.H_ACCEPT),
+    (p.H_CONTENT_TYPE, p.H_CONTENT_ENCODING, p.H_ACCEPT, p.H_IF_MATCH),
     (p.H_LENGTH, H_LOCATION_OF_STEP, H_STEP_WARNING),
     (
         Status(200, "With `update`: the step is updated."),
@@ -161,6 +201,7 @@ CREATE: Final = Transaction(
         Status(400, "The payload cannot be read, or breaks Table F.7.2-1 of PS3.4."),
         Status(404, "With `update`: there is no such step."),
         Status(409, "There is a step with this UID; with `update`: the step is completed or discontinued."),
+        Status(412, "With `update`: If-Match does not list the entity tag."),
         Status(413, "The payload is larger than `limits.metadata_bytes`."),
         Status(414, "The query is longer than `limits.query_bytes`."),
         Status(415, "The media type or the coding of the payload is not supported; the payload lists those that are."),
@@ -181,13 +222,14 @@ UPDATE_STEP: Final = Transaction(
         Resource("patch-performed-step", "PATCH", PERFORMED, "Update a performed procedure step", _EXTENSION,
                  tests=_PERFORMED_TESTS),
     ),
-    (p.H_CONTENT_TYPE, p.H_CONTENT_ENCODING, p.H_ACCEPT),
+    (p.H_CONTENT_TYPE, p.H_CONTENT_ENCODING, p.H_ACCEPT, p.H_IF_MATCH),
     (p.H_LENGTH, H_STEP_WARNING),
     (
         Status(200, "The step is updated."),
         Status(400, "The payload cannot be read, or breaks Table F.7.2-1 of PS3.4."),
         Status(404, "There is no such step."),
         Status(409, "The step is completed or discontinued; with `procedures.strict`: an attribute was not created."),
+        Status(412, "If-Match does not list the entity tag."),
         Status(413, "The payload is larger than `limits.metadata_bytes`."),
         Status(415, "The media type or the coding of the payload is not supported; the payload lists those that are."),
         Status(503, "The index cannot be written now."),
@@ -222,7 +264,7 @@ SCHEDULED_STEPS: Final = Service(
     "Modality Scheduled Procedure Step Service",
     "14",
     "What modalities are to do.",
-    (SEARCH, RETRIEVE_SCHEDULED, SCHEDULE),
+    (SEARCH, RETRIEVE_SCHEDULED, SCHEDULE, PUT_SCHEDULED, REMOVE_SCHEDULED),
 )
 PERFORMED_STEPS: Final = Service(
     "Modality Performed Procedure Step Service", "15", "What modalities are doing and have done.",

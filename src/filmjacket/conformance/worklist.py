@@ -8,6 +8,8 @@ from filmjacket.archive.worklist_records import FILTERED_WORKLIST_UID, WORKLIST_
 from filmjacket.conformance import parameters as p
 from filmjacket.conformance.declarations import Header, Obligation, Parameter, Payload, Resource, Service, Status
 from filmjacket.conformance.declarations import Transaction as Declared
+from filmjacket.dicom import dictionary
+from filmjacket.services.worklist.attribute_table import required_keys
 from filmjacket.web import negotiate
 from filmjacket.web.workitem_grammar import ACCEPTED_PAYLOADS
 
@@ -42,15 +44,20 @@ _H_LOCATION: Final = Header("Location", "URL of the workitem", "11.4.3")
 _H_SOCKET: Final = Header("Content-Location", "URL of the WebSocket on which events are reported", "11.10.3")
 _H_SOCKET_TOO: Final = Header("Location", "The same", "11.10.3", Obligation.EXTENSION)
 _RECEIVED: Final = (p.H_CONTENT_TYPE, p.H_CONTENT_ENCODING)
+_CHANGING: Final = (*_RECEIVED, p.H_IF_MATCH)
 _EMPTY: Final = (p.H_LENGTH, p.H_WARNING, p.H_CACHE_CONTROL)
 
 _TOO_LONG: Final = Status(414, "The query is longer than `limits.query_bytes`.")
 _TOO_LARGE: Final = Status(413, "The payload is larger than `worklist.payload_bytes`.")
 _UNREADABLE: Final = Status(415, "The media type or the coding of the payload is not supported.")
+_OTHER: Final = Status(412, "If-Match does not list the entity tag of the workitem.")
 _UNKNOWN: Final = Status(404, "There is no such workitem.")
 _GONE: Final = Status(410, "The workitem was removed when its retention was over.")
 _NO_INDEX: Final = Status(503, "The index cannot be written now.")
 _NOT_ACCEPTABLE: Final = Status(406, "None of the acceptable representations can be had; the payload lists those.")
+
+REQUIRED_KEYS: Final = tuple(".".join(dictionary.keyword_of(tag) or tag for tag in path) for path in required_keys())
+"""Keys that a search must match (PS3.4 Table CC.2.5-3)."""
 
 CREATE: Final = Declared(
     "Create Workitem",
@@ -109,7 +116,7 @@ UPDATE: Final = Declared(
         Resource("update-workitem", "POST", _WORKITEM, "Update a workitem", parameters=(TRANSACTION_UID,),
                  tests="conformance/test_s11_6_update.py"),
     ),
-    _RECEIVED,
+    _CHANGING,
     _EMPTY,
     (
         Status(200, "The workitem is updated; the Warning says if values were coerced or attributes left out."),
@@ -119,6 +126,7 @@ UPDATE: Final = Declared(
         Status(409, "The workitem is not claimed yet, and the request has a Transaction UID."),
         Status(409, "The Transaction UID is missing or wrong, or the workitem is in a final state.", "2024"),
         _GONE,
+        _OTHER,
         _TOO_LARGE,
         _TOO_LONG,
         _UNREADABLE,
@@ -138,7 +146,7 @@ CHANGE_STATE: Final = Declared(
         Resource("change-workitem-state-as", "PUT", _WORKITEM + "/state/{requester}", "Change the state, as who asks",
                  Obligation.EXTENSION, (REQUESTER,), tests="conformance/test_s11_7_change_state.py"),
     ),
-    _RECEIVED,
+    _CHANGING,
     _EMPTY,
     (
         Status(200, "The state is changed, or was the one asked for already, which a Warning says."),
@@ -148,6 +156,7 @@ CHANGE_STATE: Final = Declared(
         Status(409, "The state does not allow the change, or the workitem lacks what a final state needs: listed."),
         Status(409, "The Transaction UID is missing or wrong.", "2024"),
         _GONE,
+        _OTHER,
         _TOO_LARGE,
         _TOO_LONG,
         _UNREADABLE,
@@ -167,7 +176,7 @@ REQUEST_CANCELLATION: Final = Declared(
                  "Request cancellation, as who asks", Obligation.EXTENSION, (REQUESTER,),
                  tests="conformance/test_s11_8_request_cancellation.py"),
     ),
-    _RECEIVED,
+    _CHANGING,
     _EMPTY,
     (
         Status(202, "The workitem is canceled, or was already, or its subscribers are told."),
@@ -175,6 +184,7 @@ REQUEST_CANCELLATION: Final = Declared(
         _UNKNOWN,
         Status(409, "The workitem is completed, or nobody is subscribed who could be told."),
         _GONE,
+        _OTHER,
         _TOO_LARGE,
         _TOO_LONG,
         _UNREADABLE,
@@ -192,7 +202,7 @@ SEARCH: Final = Declared(
         Resource("search-workitems", "GET", "/workitems", "Search for workitems",
                  parameters=(p.ATTRIBUTE, p.INCLUDEFIELD, p.LIMIT, p.OFFSET, p.FUZZYMATCHING, p.EMPTYVALUEMATCHING,
                              p.MULTIPLEVALUEMATCHING, p.ACCEPT, p.CHARSET),
-                 offers=negotiate.SEARCH, tests="conformance/test_s11_9_search.py"),
+                 offers=negotiate.SEARCH, tests="conformance/test_s11_9_search.py", keys=REQUIRED_KEYS),
     ),
     (p.H_ACCEPT, p.H_ACCEPT_CHARSET, p.H_ACCEPT_ENCODING, p.H_PREFER),
     (p.H_TYPE_SENT, p.H_LENGTH, p.H_CODING, p.H_WARNING, p.H_TOTAL, p.H_PREFERENCE, p.H_VARY, p.H_CACHE_CONTROL),
@@ -272,14 +282,14 @@ SUSPEND: Final = Declared(
                  tests="conformance/test_s11_10_subscriptions.py"),
         *(
             Resource(f"suspend-{name}", "POST", f"/workitems/{uid}{_SUBSCRIBER}/suspend",
-                     f"Suspend the subscription to {text}", tests="conformance/test_s11_10_subscriptions.py")
+                     f"Suspend the subscription to {text}", tests="conformance/test_s11_10_subscriptions.py",
+                     statuses=(Status(200, "The subscription is suspended."),))
             for uid, name, text in _WELL_KNOWN
         ),
     ),
     (),
     _EMPTY,
     (
-        Status(200, "The subscription is suspended."),
         Status(400, "The AE title is malformed, or the UID is that of a workitem."),
         Status(404, "There is no such subscription."),
         _NO_INDEX,

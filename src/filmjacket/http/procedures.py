@@ -16,7 +16,7 @@ from filmjacket.conformance.editions import EMPTY_SEARCH_STATUS
 from filmjacket.errors import BadRequest, FilmjacketError
 from filmjacket.http.errors import problem
 from filmjacket.http.receiving import drain, receive_body
-from filmjacket.http.request import base_url_of, context_of, preferences_of, raw_query
+from filmjacket.http.request import base_url_of, context_of, preconditions_of, preferences_of, raw_query
 from filmjacket.http.responses import Conditions, DownloadResponse, TextResponse, begin, start_download
 from filmjacket.services.procedures import performed, scheduled
 from filmjacket.services.procedures.csv_reader import read_csv
@@ -166,7 +166,7 @@ async def retrieve_step(request: Request) -> Response:
 
 async def put_step(request: Request) -> Response:
     """Create or replace one step of the schedule (extension)."""
-    key, preconditions = _step_key(request), _preconditions(request)
+    key, preconditions = _step_key(request), preconditions_of(request)
     content_type, body = await _payload(request)
     schedule = _schedule(request)
 
@@ -181,7 +181,7 @@ async def put_step(request: Request) -> Response:
 
 async def remove_step(request: Request) -> Response:
     """Take one step out of the schedule (extension)."""
-    key, preconditions = _step_key(request), _preconditions(request)
+    key, preconditions = _step_key(request), preconditions_of(request)
     await context_of(request).lanes.db(_schedule(request).remove, key, preconditions)
     return _empty(204)
 
@@ -203,7 +203,8 @@ async def _payload(request: Request) -> tuple[str | None, bytes]:
 
 def _desk(request: Request) -> performed.Performances:
     context = context_of(request)
-    return performed.Performances(context.performed_steps, context.settings.procedures.strict, now)
+    strict = context.settings.procedures.strict
+    return performed.Performances(context.performed_steps, strict, now, preconditions_of(request))
 
 
 def _schedule(request: Request) -> scheduled.Schedule:
@@ -216,11 +217,6 @@ def _performed_uid(request: Request) -> str:
 
 def _step_key(request: Request) -> StepKey:
     return StepKey(parse_uid(request.path_params["study"], "study"), request.path_params["step"])
-
-
-def _preconditions(request: Request) -> scheduled.Preconditions:
-    joined = (", ".join(request.headers.getlist(name)) or None for name in ("if-match", "if-none-match"))
-    return scheduled.Preconditions(*joined)
 
 
 def _says_update(query: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from filmjacket.errors import UriTooLong
+from filmjacket.services.preconditions import Preconditions
 from filmjacket.web.accept import accept_parameter, parse_accept
 from filmjacket.web.forwarded import base_url, forwarded_origin
 from filmjacket.web.refs import ResourceRef
@@ -39,6 +40,12 @@ def preferences_of(request: Request) -> Preferences:
         accept_parameter(raw_query(request)),
         strict=context_of(request).settings.strict_accept,
     )
+
+
+def preconditions_of(request: Request) -> Preconditions:
+    """What a request that changes something says of the state that it wants to change."""
+    joined = (", ".join(request.headers.getlist(name)) or None for name in ("if-match", "if-none-match"))
+    return Preconditions(*joined)
 
 
 def ref_of(request: Request) -> ResourceRef:

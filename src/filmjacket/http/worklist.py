@@ -14,7 +14,7 @@ from filmjacket.conformance.editions import EMPTY_SEARCH_STATUS
 from filmjacket.errors import BadRequest, FilmjacketError
 from filmjacket.http.errors import problem
 from filmjacket.http.receiving import drain, receive_body
-from filmjacket.http.request import base_url_of, context_of, preferences_of, raw_query
+from filmjacket.http.request import base_url_of, context_of, preconditions_of, preferences_of, raw_query
 from filmjacket.http.responses import Conditions, DownloadResponse, begin, start_download
 from filmjacket.http.websocket import subscriber_url
 from filmjacket.services.worklist import subscriptions
@@ -188,7 +188,7 @@ async def suspend(request: Request) -> Response:
 
 def _desk(request: Request) -> Desk:
     context = context_of(request)
-    return Desk(context.worklist, context.settings.worklist.rules, now)
+    return Desk(context.worklist, context.settings.worklist.rules, now, preconditions_of(request))
 
 
 def _workitem_uid(request: Request) -> str:

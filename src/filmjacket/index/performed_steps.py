@@ -21,9 +21,10 @@ from filmjacket.dicom.json_model import encode_attributes
 from filmjacket.errors import Unavailable
 from filmjacket.index import scheduled_steps
 from filmjacket.index.change_log import record_changes
+from filmjacket.index.performed_status import status_by_performance
 from filmjacket.index.schema.procedures import performed_step_requests, performed_steps
 from filmjacket.index.unit import insert_rows, run
-from filmjacket.web.scheduled_step_tables import DEPARTED, STARTED, STUDY_INSTANCE_UID
+from filmjacket.web.scheduled_step_tables import STUDY_INSTANCE_UID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,16 +45,6 @@ _REQUESTS = select(performed_step_requests.c.study_uid, performed_step_requests.
     performed_step_requests.c.performed_uid == bindparam("wanted")
 )
 _REPLACE = update(performed_steps).where(_OWN.uid == bindparam("key_uid"), _OWN.version == bindparam("key_version"))
-_IN_PROGRESS = (
-    select(_OWN.uid)
-    .join(performed_step_requests, performed_step_requests.c.performed_uid == _OWN.uid)
-    .where(
-        performed_step_requests.c.study_uid == bindparam("study_uid"),
-        performed_step_requests.c.step_id == bindparam("step_id"),
-        _OWN.status == bindparam("status"),
-    )
-    .limit(1)
-)
 
 
 def create(connection: Connection, step: PerformedStep) -> bool:
@@ -103,11 +94,8 @@ def _decisions(connection: Connection, step: PerformedStep) -> list[tuple[StepKe
 
 
 def _following(connection: Connection, key: StepKey, before: ScheduledStep | None) -> ScheduledStep | None:
-    """A step that is performed in several parts is over when none of them is in progress any more."""
-    if before is None:
-        return None
-    parameters = {"study_uid": key.study_uid, "step_id": key.step_id, "status": str(PerformedStatus.IN_PROGRESS)}
-    return with_status(before, STARTED if run(connection, _IN_PROGRESS, parameters) else DEPARTED)
+    status = status_by_performance(connection, key)
+    return before if before is None or status is None else with_status(before, status)
 
 
 def _row(step: PerformedStep) -> Row:

@@ -19,6 +19,7 @@ from filmjacket.archive.procedure_records import ScheduledStep, StepKey, StepOut
 from filmjacket.archive.step_status import status_of, taking_over, with_status
 from filmjacket.errors import Unavailable
 from filmjacket.index.change_log import record_changes
+from filmjacket.index.performed_status import status_by_performance
 from filmjacket.index.scheduled_rows import key_rows, step_row, word_rows
 from filmjacket.index.schema.procedures import scheduled_step_keys, scheduled_step_words, scheduled_steps
 from filmjacket.index.unit import insert_rows, one_of, run
@@ -125,6 +126,9 @@ def _change(
     if before is not None and _is_same(before, after):
         return StepOutcome.UNCHANGED, None
     outcome = StepOutcome.CREATED if before is None else StepOutcome.UPDATED
+    if before is None and status_of(after) in WAITING:
+        # It may come after what a modality has reported of it.
+        after = with_status(after, status_by_performance(connection, key) or status_of(after))
     after = replace(after, version=1 if before is None else before.version + 1, updated_at=at)
     if before is None:
         insert_rows(connection, scheduled_steps, [step_row(after)])

@@ -16,7 +16,7 @@ from filmjacket.dicom.element_values import ValueFault, bring_to_one_form
         ("00741204", {"vr": "LO", "Value": [" "]}, {"vr": "LO"}, False),
         ("00741004", {"vr": "DS", "Value": [50]}, {"vr": "DS", "Value": [50]}, False),
         ("00741004", {"vr": "DS", "Value": ["5e1"]}, {"vr": "DS", "Value": ["5e1"]}, False),
-        ("00100010", {"vr": "PN", "Value": [{"Alphabetic": "A "}]}, {"vr": "PN", "Value": [{"Alphabetic": "A"}]}, False),
+        ("00100010", {"vr": "PN", "Value": [{"Phonetic": "A "}]}, {"vr": "PN", "Value": [{"Phonetic": "A"}]}, False),
         ("00100010", {"vr": "PN", "Value": [{"Alphabetic": "^^"}]}, {"vr": "PN"}, False),
         ("00400400", {"vr": "LT", "Value": ["two\r\nlines"]}, {"vr": "LT", "Value": ["two\r\nlines"]}, False),
         ("0020000D", {"vr": "UI"}, {"vr": "UI"}, False),

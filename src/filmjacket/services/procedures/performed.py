@@ -17,6 +17,7 @@ from filmjacket.dicom import dictionary
 from filmjacket.dicom.attributes import get_items, get_text
 from filmjacket.dicom.json_model import filter_attributes
 from filmjacket.errors import BadRequest, Conflict, NotFound
+from filmjacket.services.preconditions import NO_PRECONDITIONS, Preconditions
 from filmjacket.services.procedures.data_set import described, fault, has_value, in_one_form, with_character_set
 from filmjacket.services.procedures.mpps_table import MPPS_TABLE, NEVER_SET, ROWS, AttributeRow
 from filmjacket.services.procedures.representations import STEP_OFFERS, charset_for, choose, payload_of
@@ -62,6 +63,7 @@ class Performances:
     steps: PerformedSteps
     strict: bool
     clock: Callable[[], int]
+    preconditions: Preconditions = NO_PRECONDITIONS
 
 
 def create(desk: Performances, uid: str, attributes: Attributes) -> bool:
@@ -83,7 +85,7 @@ def create(desk: Performances, uid: str, attributes: Attributes) -> bool:
 def update(desk: Performances, uid: str, attributes: Attributes) -> None:
     """Replace attributes of a step in progress, sequences as a whole, all of them or none.
 
-    Raises `NotFound`, `StepIsFinal`, `Conflict`.
+    Raises `NotFound`, `StepIsFinal`, `Conflict`, `PreconditionFailed`.
     """
     sent = in_one_form(attributes, UPDATE_SECTION)
     _check_identity(sent, uid, UPDATE_SECTION)
@@ -102,6 +104,7 @@ def update(desk: Performances, uid: str, attributes: Attributes) -> None:
         after = replace(before, attributes=merged, status=wanted or before.status, updated_at=at)
         if after.status.is_final:
             _check_final(merged)
+        desk.preconditions.check(_revision_of(before), "performed procedure step")
         return after
 
     if desk.steps.change(uid, decide) is None:
@@ -124,10 +127,13 @@ def retrieve(
         "00080018": {"vr": "UI", "Value": [step.uid]},
     }
     found = with_character_set({**identity, **attributes})
-    revision = f"{step.version}.{step.created_at:x}"
-    return payload_of(
-        [(performed_url(base_url, uid), found)], offer, charset, revision=revision if include is None else ""
-    )
+    revision = _revision_of(step) if include is None else ""
+    return payload_of([(performed_url(base_url, uid), found)], offer, charset, revision=revision)
+
+
+def _revision_of(step: PerformedStep) -> str:
+    """What the entity tags of a step begin with."""
+    return f"{step.version}.{step.created_at:x}"
 
 
 def performed_url(base_url: str, uid: str) -> str:

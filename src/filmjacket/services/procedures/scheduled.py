@@ -5,20 +5,19 @@ The standard has no transaction for the latter: elsewhere an order filler enters
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from filmjacket.archive.step_status import taking_over
 from filmjacket.dicom import dictionary
 from filmjacket.dicom.json_model import filter_attributes
-from filmjacket.errors import BadRequest, NotFound, PreconditionFailed
+from filmjacket.errors import BadRequest, NotFound
 from filmjacket.services.procedures.data_set import with_character_set
 from filmjacket.services.procedures.representations import SEARCH_OFFERS, charset_for, choose, payload_of
 from filmjacket.services.procedures.scheduled_data_set import key_of, steps_of
 from filmjacket.services.studies.search import SearchAnswer
 from filmjacket.web import status
-from filmjacket.web.conditional import listed_digests
 from filmjacket.web.matching import MatchKind
 from filmjacket.web.scheduled_step_tables import (
     ALWAYS_RETURNED,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from filmjacket.archive.procedure_records import ScheduledStep, ScheduleRules, StepKey, StepOutcome
     from filmjacket.archive.procedures_port import ScheduledSteps
     from filmjacket.dicom.attributes import Attributes
+    from filmjacket.services.preconditions import Preconditions
     from filmjacket.web.accept import Preferences
     from filmjacket.web.charset_choice import CharsetWishes
     from filmjacket.web.matching import MatchKey
@@ -47,30 +47,6 @@ _DEFAULT_PATHS: Final = (
     *((tag,) for tag in (*ALWAYS_RETURNED, *RETURNED_IF_KNOWN) if tag != SCHEDULED_STEP_SEQUENCE),
     *((SCHEDULED_STEP_SEQUENCE, tag) for tag in (*ALWAYS_RETURNED_OF_STEP, *RETURNED_OF_STEP_IF_KNOWN)),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Preconditions:
-    """What `If-Match` and `If-None-Match` of a request that changes something say (RFC 9110 13.1)."""
-
-    if_match: str | None = None
-    if_none_match: str | None = None
-
-    def check(self, step: ScheduledStep | None) -> None:
-        """Raise `PreconditionFailed` unless they are true."""
-        revision = None if step is None else revision_of(step)
-        if self.if_match is not None:
-            revisions = listed_digests(self.if_match)
-            if revision is None or (revisions is not None and revision not in revisions):
-                raise _failed("If-Match", "The step is not the one that If-Match names.")
-        if self.if_none_match is not None and revision is not None:
-            revisions = listed_digests(self.if_none_match)
-            if revisions is None or revision in revisions:
-                raise _failed("If-None-Match", "There is such a step already.")
-
-
-def _failed(header: str, message: str) -> PreconditionFailed:
-    return PreconditionFailed(message, section="RFC 9110 13.1", offender=header)
 
 
 def search(
@@ -152,7 +128,7 @@ class Schedule:
         step = _only_step(key, attributes)
 
         def decide(before: ScheduledStep | None) -> ScheduledStep:
-            preconditions.check(before)
+            preconditions.check(None if before is None else revision_of(before), "step")
             return taking_over(before, step)
 
         return self._steps.change(key, decide, at=self._clock())
@@ -163,7 +139,7 @@ class Schedule:
         def decide(before: ScheduledStep | None) -> None:
             if before is None:
                 raise _no_such_step()
-            preconditions.check(before)
+            preconditions.check(revision_of(before), "step")
 
         self._steps.change(key, decide, at=self._clock())
 

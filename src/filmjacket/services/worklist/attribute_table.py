@@ -78,6 +78,22 @@ def rows_by_tag() -> Mapping[str, Row]:
     return {row.tag: row for row in rows()}
 
 
+def required_keys() -> tuple[tuple[str, ...], ...]:
+    """Return the paths of tags that a search must match: the values in the items where a sequence is the key."""
+    return tuple(_keys(rows(), ()))
+
+
+def _keys(level: tuple[Row, ...], above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for row in level:
+        path = (*above, row.tag)
+        macro = MACROS.get(row.macro, _NO_MACRO)
+        if row.match in {"R", "U"}:
+            yield from ((*path, tag) for tag in macro.keys)
+            if row.vr != "SQ":
+                yield path
+        yield from _keys(row.items, path)
+
+
 def _level(lines: list[tuple[int, list[str]]], depth: int) -> Iterator[Row]:
     """Make the rows of one depth; the deeper lines that follow one are its items."""
     starts = [number for number, (at, _) in enumerate(lines) if at == depth]
@@ -109,15 +125,17 @@ class Macro:
     """What every item of a sequence with the macro needs.
 
     `required` values, one at least of `one_of`, or with `only_one` exactly one, and of `needed_with` each first one
-    when there is one of those beside it.
+    when there is one of those beside it. `keys` are those that a search must match.
     """
 
     required: tuple[str, ...]
     one_of: tuple[str, ...] = ()
     only_one: bool = False
     needed_with: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    keys: tuple[str, ...] = ()
 
 
+_NO_MACRO: Final = Macro(())
 MACROS: Final[Mapping[str, Macro]] = {
     # PS3.3 Table 8.8-1: Code Meaning; Code Value, Long Code Value or URN Code Value; the designator with the first two.
     "a": Macro(
@@ -125,13 +143,14 @@ MACROS: Final[Mapping[str, Macro]] = {
         ("00080100", "00080119", "00080120"),
         only_one=True,
         needed_with=(("00080102", ("00080100", "00080119")),),
+        keys=("00080100", "00080102"),
     ),
     # PS3.3 Table 10-2: Value Type, Concept Name Code Sequence.
     "b": Macro(("0040A040", "0040A043")),
     # PS3.3 Table 10-3b: Type of Instances, Referenced SOP Sequence; one way to get at them.
     "c": Macro(("0040E020", "00081199"), ("0040E021", "0040E022", "0040E023", "0040E024", "0040E025")),
     # PS3.3 Table 10-17: Local Namespace Entity ID or Universal Entity ID.
-    "d": Macro((), ("00400031", "00400032")),
+    "d": Macro((), ("00400031", "00400032"), keys=("00400031", "00400032", "00400033")),
     # PS3.3 Table 10-11: Referenced SOP Class UID and Referenced SOP Instance UID.
     "f": Macro(("00081150", "00081155")),
     # PS3.3 Table 10-27: DICOM, STOW-RS or XDS storage.

@@ -10,7 +10,6 @@ from filmjacket.dicom.uids import mint_uid
 from filmjacket.services.worklist.attribute_table import rows_by_tag
 from filmjacket.services.worklist.change_state import moved
 from filmjacket.services.worklist.data_set import check_items, receive
-from filmjacket.services.worklist.desk import refuse_missing
 from filmjacket.services.worklist.final_state import canceled
 from filmjacket.services.worklist.reports import PROGRESS_SEQUENCE, cancel_requested
 from filmjacket.services.worklist.states import TRANSITIONS, Action, Event
@@ -49,9 +48,7 @@ def request_cancellation(desk: Desk, uid: str, attributes: Attributes, requester
             return WorkitemChange(None)
         raise Refused("The workitem is completed and cannot be canceled.", Dimse(action), _SECTION)
 
-    missing = desk.index.change(uid, decide, at=at)
-    if missing is not None:
-        refuse_missing(missing, _SECTION)
+    desk.change(uid, decide, _SECTION, at=at)
     return "".join(warnings)
 
 

@@ -10,7 +10,7 @@ from filmjacket.dicom.attributes import get_text
 from filmjacket.dicom.uids import is_valid_uid
 from filmjacket.services.worklist.create import MODIFICATION, TRANSACTION_UID
 from filmjacket.services.worklist.data_set import DEFINED_TERMS, SPECIFIC_CHARACTER_SET, described
-from filmjacket.services.worklist.desk import date_time, refuse_missing
+from filmjacket.services.worklist.desk import date_time
 from filmjacket.services.worklist.final_state import canceled, missing_for
 from filmjacket.services.worklist.reports import STATE, state_reported
 from filmjacket.services.worklist.states import TRANSITIONS, Action, event_of
@@ -85,9 +85,7 @@ def change_state(desk: Desk, uid: str, attributes: Attributes, requester: str) -
             return WorkitemChange(None)
         raise Refused(_WHY[Dimse(action)], Dimse(action), _SECTION)
 
-    missing = desk.index.change(uid, decide, at=at)
-    if missing is not None:
-        refuse_missing(missing, _SECTION)
+    desk.change(uid, decide, _SECTION, at=at)
     return "".join(warnings)
 
 

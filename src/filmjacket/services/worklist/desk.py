@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from filmjacket.archive.worklist_records import Missing, Workitem
 from filmjacket.errors import Gone, NotFound
+from filmjacket.services.preconditions import NO_PRECONDITIONS, Preconditions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from filmjacket.archive.worklist_port import WorklistIndex
-    from filmjacket.archive.worklist_records import WorklistRules
+    from filmjacket.archive.worklist_records import WorkitemChange, WorklistRules
     from filmjacket.services.worklist.statuses import Transaction
 
 
@@ -24,11 +25,34 @@ class Desk:
     index: WorklistIndex
     rules: WorklistRules
     now: Callable[[], int]
+    preconditions: Preconditions = NO_PRECONDITIONS
 
     def workitem(self, uid: str, transaction: Transaction) -> Workitem:
         """Return a workitem. Raises `NotFound`, or `Gone` for one that was removed."""
         found = self.index.find(uid)
         return found if isinstance(found, Workitem) else refuse_missing(found, transaction)
+
+    def change(
+        self, uid: str, decide: Callable[[Workitem], WorkitemChange], transaction: Transaction, *, at: int
+    ) -> None:
+        """Make of a workitem what `decide` says, or nothing at all if that raises.
+
+        Raises `NotFound`, `Gone`, `PreconditionFailed`.
+        """
+
+        def decide_under_conditions(workitem: Workitem) -> WorkitemChange:
+            change = decide(workitem)
+            self.preconditions.check(revision_of(workitem), "workitem")
+            return change
+
+        missing = self.index.change(uid, decide_under_conditions, at=at)
+        if missing is not None:
+            refuse_missing(missing, transaction)
+
+
+def revision_of(workitem: Workitem) -> str:
+    """What the entity tags of a workitem begin with; a removed UID never comes back."""
+    return f"{workitem.uid}.{workitem.version}"
 
 
 def refuse_missing(missing: Missing | None, transaction: Transaction) -> Workitem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from filmjacket.services.worklist.desk import revision_of
 from filmjacket.services.worklist.representation import charset_of, represent
 from filmjacket.services.worklist.statuses import Transaction
 from filmjacket.web import negotiate
@@ -20,6 +21,4 @@ def retrieve(desk: Desk, uid: str, preferences: Preferences, charsets: CharsetWi
     representation = negotiate.choose_metadata(preferences, single=True)
     charset = charset_of(representation, preferences, charsets)
     workitem = desk.workitem(uid, Transaction.RETRIEVE)
-    # A removed UID never comes back, so that a version means the same content for ever.
-    version = f"{uid}-{workitem.version}"
-    return represent([workitem.attributes], representation, charset, base_url, version)
+    return represent([workitem.attributes], representation, charset, base_url, revision_of(workitem))

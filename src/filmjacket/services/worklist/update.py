@@ -10,7 +10,7 @@ from filmjacket.dicom.attributes import get_text
 from filmjacket.services.worklist.attribute_table import rows, rows_by_tag
 from filmjacket.services.worklist.create import MODIFICATION, SOP_CLASS_UID, SOP_INSTANCE_UID, TRANSACTION_UID
 from filmjacket.services.worklist.data_set import check_types, check_values, described, has_value, receive
-from filmjacket.services.worklist.desk import date_time, refuse_missing
+from filmjacket.services.worklist.desk import date_time
 from filmjacket.services.worklist.reports import reports_of_update
 from filmjacket.services.worklist.statuses import MISSING_LOCK, Dimse, Refused, Transaction
 
@@ -49,9 +49,7 @@ def update(desk: Desk, uid: str, attributes: Attributes, transaction_uid: str | 
         changed = replace(workitem, attributes=after, modified_at=at)
         return WorkitemChange(changed, reports_of_update(workitem.attributes, after))
 
-    missing = desk.index.change(uid, decide, at=at)
-    if missing is not None:
-        refuse_missing(missing, _SECTION)
+    desk.change(uid, decide, _SECTION, at=at)
     return Updated(received.changed or stamped, received.dropped)
 
 
