@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 from tests.workitems import BASE, FILTERED, WORKLIST, Requester, element, workitem
@@ -211,3 +212,26 @@ def test_initial_reports_are_bounded(make_client: Callable[..., TestClient]) -> 
     requester.subscribe(FILTERED, "B", "?deletionlock=true&filter=00741200%3DMEDIUM")
     assert [len(initial(requester, name)) for name in "AB"] == [2, 2]
     assert all(standing(requester, uid) == {"A": LOCKED, "B": LOCKED} for uid in uids)
+
+
+@pytest.mark.parametrize("aetitle", ["A/B", "CT/1/2", "A B", "suspend"])
+def test_an_ae_title_is_whatever_ps3_5_lets_it_be(requester: Requester, aetitle: str) -> None:
+    path, uid = quote(aetitle, safe=""), requester.create()
+    for target in (uid, WORKLIST):
+        response = requester.subscribe(target, path)
+        assert response.status_code == 201
+        assert response.headers["content-location"].endswith(f"/ws/subscribers/{path}")
+    assert requester.state(uid, "IN PROGRESS", "1.2.3", path=f"/state/{path}").status_code == 200
+    heard = [event for event in requester.events() if event[1] == uid]
+    assert heard[-1][3] == (aetitle,)
+    assert requester.post(f"/workitems/{WORKLIST}/subscribers/{path}/suspend").status_code == 200
+    assert requester.client.delete(f"{BASE}/workitems/{uid}/subscribers/{path}").status_code == 200
+    assert requester.client.delete(f"{BASE}/workitems/{uid}/subscribers/{path}").status_code == 404
+    assert requester.post(f"/workitems/{uid}/cancelrequest/{path}").status_code == 409
+
+
+def test_the_socket_of_a_subscriber_with_a_slash_opens(requester: Requester) -> None:
+    requester.subscribe(WORKLIST, "A%2FB")
+    with requester.client.websocket_connect(f"{BASE}/ws/subscribers/A%2FB") as socket:
+        uid = requester.create()
+        assert socket.receive_json()["00001000"]["Value"] == [uid]

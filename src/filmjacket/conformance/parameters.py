@@ -78,6 +78,7 @@ CHARSET: Final = Parameter(
     "8.3.3.2",
     {"type": "string"},
     examples=("UTF-8", "ISO-8859-1;q=0.5,UTF-8"),
+    refused=("*", ""),
     comment="XML can be had in each set of 8.8.1 but ISO-2022-CN; JSON is UTF-8. Unknown sets are ignored.",
 )
 RENDERED_CHARSET: Final = Parameter(

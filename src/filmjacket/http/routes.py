@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -47,7 +47,13 @@ SERIES = STUDY + "/series/{series}"
 INSTANCE = SERIES + "/instances/{instance}"
 
 
+_SLASHED = re.compile(r"\(\?P<(step|aetitle|requester)>\[\^/\]\+\)")
+"""Variables whose values, of VR SH and AE, may have a slash."""
+_OPEN_ENDED = ("{aetitle}", "{requester}")
+"""Templates that end so would take what comes behind for a part of the value: others are tried first."""
 _ANY_CASE = re.compile(r"(?<=/)rendered(?:mpr|3d)(?=\$)")
+
+_AnyRoute = TypeVar("_AnyRoute", Route, WebSocketRoute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,11 +243,15 @@ def routes(base_path: str, *, metrics: bool = True) -> list[BaseRoute]:
         templates.setdefault(row.template, {})[row.method] = row
     table = [
         _route(path, _by_method(template, rows))
-        for template, rows in templates.items()
+        for template, rows in sorted(templates.items(), key=lambda item: item[0].endswith(_OPEN_ENDED))
         for path in _paths(base_path, template)
     ]
     return [
-        *(WebSocketRoute(path, endpoint) for template, endpoint in WEBSOCKETS for path in _paths(base_path, template)),
+        *(
+            _with_slashes(WebSocketRoute(path, endpoint))
+            for template, endpoint in WEBSOCKETS
+            for path in _paths(base_path, template)
+        ),
         *table,
         Route("/healthz", health.ready, methods=["GET"]),
         Route("/healthz/live", health.live, methods=["GET"]),
@@ -256,11 +266,15 @@ def _route(path: str, endpoint: Endpoint) -> Route:
 
     The last segments of volumes are found in any case: the standard has them in three.
     """
-    route = Route(path, endpoint)
+    route = _with_slashes(Route(path, endpoint))
     route.methods = None
-    # An identifier of a step may hold a slash, which comes decoded.
-    pattern = route.path_regex.pattern.replace("(?P<step>[^/]+)", "(?P<step>.+)")
-    route.path_regex = re.compile(_ANY_CASE.sub(r"(?i:\g<0>)", pattern))
+    route.path_regex = re.compile(_ANY_CASE.sub(r"(?i:\g<0>)", route.path_regex.pattern))
+    return route
+
+
+def _with_slashes(route: _AnyRoute) -> _AnyRoute:
+    """Let values of DICOM that may have a slash have one in the path, where it comes decoded."""
+    route.path_regex = re.compile(_SLASHED.sub(r"(?P<\1>.+)", route.path_regex.pattern))
     return route
 
 

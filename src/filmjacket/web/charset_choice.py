@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from filmjacket.errors import NotAcceptable
+from filmjacket.errors import BadRequest, NotAcceptable
 from filmjacket.web.quality_list import parse_quality_list
 
 if TYPE_CHECKING:
@@ -64,9 +64,19 @@ NO_WISHES: Final = CharsetWishes()
 
 
 def parse_charset_wishes(raw_query: bytes, accept_charset: str | None) -> CharsetWishes:
-    """The wishes of a request from its raw query string and its `Accept-Charset` header."""
+    """The wishes of a request from its raw query string and its `Accept-Charset` header.
+
+    Raises `BadRequest` for a parameter without a value, and for a wildcard, which only the header has (8.3.3.2).
+    """
     parameters = [part.partition(b"=") for part in raw_query.split(b"&")]
     charsets = [unquote(value.decode("ascii", "replace")) for name, _, value in parameters if name == b"charset"]
+    if any(one.strip() in {"", _ANY} for charset in charsets for one in charset.split(",")):
+        raise BadRequest(
+            "charset names a character set; it has no wildcard.",
+            section="8.3.3.2",
+            offender="charset",
+            accepted=tuple(charset.name for charset in CHARSETS),
+        )
     return CharsetWishes(",".join(charsets) if charsets else None, accept_charset)
 
 

@@ -30,6 +30,8 @@ MOST_CHANGES: Final = 1000
 """Changes on one page."""
 MOST_WAIT_SECONDS: Final = 60
 
+_FILTER_NAMES: Final = ("level", "action")
+"""What says which changes are wanted, and nothing of when and how they are sent."""
 _LIVE_NAMES: Final = ("since", "limit", "wait", "level", "action", "accept", "charset")
 _NAMES: Final = (*_LIVE_NAMES, "from", "to")
 _STUDY_UIDS: Final = frozenset({"StudyInstanceUID", "0020000D"})
@@ -60,7 +62,7 @@ def parse_change_query(raw_query: bytes, *, live: bool = False, strict: bool = F
 
     The `live` ones begin, unless they are told where, with what happens from now on, and have no end.
     """
-    names = _LIVE_NAMES if live else _NAMES
+    names = _FILTER_NAMES if strict else _LIVE_NAMES if live else _NAMES
     own: dict[str, str] = {}
     attributes: list[bytes] = []
     studies: frozenset[str] = frozenset()

@@ -64,11 +64,15 @@ def test_refused(raw: bytes, offender: str) -> None:
     assert refusal.value.offender == offender
 
 
-def test_unknown_parameters_are_ignored_but_by_webhooks() -> None:
-    assert parse_change_query(b"levle=study") == ChangeQuery(wait=0)
+@pytest.mark.parametrize("name", ["levle", "since", "limit", "wait", "accept", "charset", "from"])
+def test_the_filter_of_a_webhook_says_which_changes_and_nothing_else(name: str) -> None:
     with pytest.raises(BadRequest) as refusal:
-        parse_change_query(b"levle=study", live=True, strict=True)
-    assert refusal.value.offender == "levle"
+        parse_change_query(f"{name}=5".encode(), live=True, strict=True)
+    assert (refusal.value.offender, refusal.value.accepted) == (name, ("level", "action"))
+
+
+def test_unknown_parameters_are_ignored() -> None:
+    assert parse_change_query(b"levle=study") == ChangeQuery(wait=0)
 
 
 def test_attributes_choose_studies_unless_a_level_is_named() -> None:
