@@ -358,8 +358,10 @@ SAMPLES = {"DA": "20260101-", "TM": "10-", "UI": "1.2", "IS": "1"}
 
 SEARCH_INTRO = """# Search keys
 
-Any attribute can be a search key, by keyword or by tag, nested ones by a path with dots. The table has the required
-keys of PS3.18 Table 10.6.1-5. They are columns of the index, as are the counters such as
+Any attribute that instances have can be a search key, by keyword or by tag, nested ones by a path with dots. What is
+made for an answer or is in the file meta information cannot, but for ModalitiesInStudy, the counters and
+AvailableTransferSyntaxUID: RetrieveURL, SOPClassesInStudy, TransferSyntaxUID and the like are refused with 400. The
+table has the required keys of PS3.18 Table 10.6.1-5. They are columns of the index, as are the counters such as
 NumberOfStudyRelatedInstances. Every other attribute is looked up in the stored attributes of the candidates that
 remain: [what that costs](../explanation/search.md#what-is-fast).
 
