@@ -210,7 +210,13 @@ def raw_value(dataset: Dataset, path: str, vr: str) -> bytes:
     if isinstance(value, list):
         value = b"".join(value)
     assert isinstance(value, bytes), (path, type(value))
-    return value if dataset.is_little_endian else swapped(value, WORDS.get(vr, 1))
+    return value if dataset.is_little_endian else swapped(value, word_size(holder, steps[-1], vr))
+
+
+def word_size(holder: Dataset, tag: str, vr: str) -> int:
+    """Bytes of what the byte order is about: cells of Pixel Data may be larger than the words of OW."""
+    cells = int(holder.get("BitsAllocated") or 0) // 8 if tag == "7FE00010" else 0
+    return max(WORDS.get(vr, 1), cells)
 
 
 def swapped(value: bytes, size: int) -> bytes:
@@ -233,14 +239,23 @@ def frame_count(dataset: Dataset) -> int:
         return 1
 
 
+def bare_stream(stream: bytes) -> bytes:
+    """The codestream in a JP2 file, anything else as it is."""
+    if not stream.startswith(b"\0\0\0\x0cjP  "):
+        return stream
+    start = stream.index(b"jp2c") + 4
+    length = int.from_bytes(stream[start - 8 : start - 4], "big")
+    return stream[start : start - 8 + length] if length else stream[start:]
+
+
 def frames_of(dataset: Dataset) -> list[bytes]:
     """Every frame: compressed stream, or native little endian bytes, each frame beginning on a byte of its own."""
     pixels = pixels_of(dataset)
     frames = frame_count(dataset)
     if transfer_syntax_of(dataset) not in NATIVE:
-        return list(generate_frames(pixels, number_of_frames=frames))
+        return [bare_stream(stream) for stream in generate_frames(pixels, number_of_frames=frames)]
     if not dataset.is_little_endian:
-        pixels = swapped(pixels, WORDS.get(str(dataset["PixelData"].VR), 1))
+        pixels = swapped(pixels, word_size(dataset, "7FE00010", str(dataset["PixelData"].VR)))
     samples = int(dataset.SamplesPerPixel)
     if dataset.get("PhotometricInterpretation") == "YBR_FULL_422":
         samples = 2

@@ -457,20 +457,22 @@ def test_many_bits_are_refused_by_codecs_with_the_list(shelf: Shelf) -> None:
 
 
 def test_overlays_in_unused_bits_are_not_lost(shelf: Shelf) -> None:
-    """PS3.3 C.9.2 of old: no other form keeps them, so that there is none."""
+    """PS3.3 C.9.2 of old: native forms alone keep them."""
     dataset = dataset_of(storable("MR_small_RLE.dcm"))
+    dataset.BitsStored, dataset.HighBit = 12, 11
     dataset.add_new(0x60000010, "US", dataset.Rows)
     dataset.add_new(0x60000011, "US", dataset.Columns)
     dataset.add_new(0x60000100, "US", 16)
     dataset.add_new(0x60000102, "US", 15)
     stored = shelf.store(saved(dataset))
-    refused = stored.get("", DICOM)
+    refused = stored.get("", f"{DICOM}; transfer-syntax={J2K}")
     assert refused.status_code == 406
     assert "overlay" in refused.json()["detail"]
-    assert stored.get("", f"{DICOM}; transfer-syntax=*").status_code == 200
+    for accept in (DICOM, f"{DICOM}; transfer-syntax=*", *refused.json()["accepted"]):
+        assert stored.get("", accept).status_code == 200, accept
 
 
-def test_compressed_icons_do_not_outlive_their_syntax(shelf: Shelf) -> None:
+def test_compressed_icons_become_native_with_their_image(shelf: Shelf) -> None:
     """An item may hold encapsulated pixels only in a compressed syntax (PS3.5 A.4)."""
     dataset = dataset_of(storable("MR_small_RLE.dcm"))
     icon = pydicom.Dataset()
@@ -483,7 +485,7 @@ def test_compressed_icons_do_not_outlive_their_syntax(shelf: Shelf) -> None:
     stored = shelf.store(saved(dataset))
     sent = answered(stored, EXPLICIT)
     assert sent is not None
-    assert "IconImageSequence" not in sent
+    assert sent.IconImageSequence[0].PixelData == stored.dataset.pixel_array.tobytes()
     np.testing.assert_array_equal(sent.pixel_array, stored.dataset.pixel_array)
 
 
@@ -523,6 +525,66 @@ def test_lossy_by_name(shelf: Shelf, name: str, syntax: str, method: str | None,
         return
     spread = float(expected.max()) - float(expected.min())
     assert np.abs(values.astype(float) - expected).mean() <= bound * spread
+
+
+@pytest.mark.parametrize(
+    ("syntax", "cells", "said"),
+    [
+        (BASELINE, (16, 8), (8, 8)),
+        (BASELINE, (8, 6), (8, 8)),
+        (BASELINE, (8, 7), (8, 8)),
+        (f"{PREFIX}.4.51", (16, 9), (16, 12)),
+        (f"{PREFIX}.4.51", (16, 10), (16, 12)),
+        (f"{PREFIX}.4.51", (16, 12), (16, 12)),
+        (f"{PREFIX}.4.81", (16, 12), (16, 16)),
+        (f"{PREFIX}.4.81", (16, 8), (8, 8)),
+        (f"{PREFIX}.4.91", (16, 12), (16, 12)),
+        (f"{PREFIX}.4.91", (16, 8), (8, 8)),
+        (f"{PREFIX}.4.91", (16, 6), (8, 6)),
+        (f"{PREFIX}.4.203", (16, 12), (16, 16)),
+        (f"{PREFIX}.4.203", (16, 7), (8, 8)),
+    ],
+)
+def test_bits_of_lossy_answers_are_those_of_the_stream(
+    shelf: Shelf, syntax: str, cells: tuple[int, int], said: tuple[int, int]
+) -> None:
+    """PS3.5 8.2.1; black and white stay where they are for a reader that knows the attributes only."""
+    top = (1 << cells[1]) - 1
+    board = np.roll(np.indices((16, 16)).sum(axis=0).repeat(8, 0).repeat(8, 1) % 2 * top, 3, 1)
+    stored = shelf.store(saved(grey_instance(board, *cells)))
+    sent = answered(stored, syntax)
+    assert sent is not None
+    assert (sent.BitsAllocated, sent.BitsStored, sent.HighBit) == (*said, said[1] - 1)
+    values = pixel_array(sent, raw=True).astype(int) & ((1 << sent.BitsStored) - 1)
+    assert np.abs(values - board).mean() < 0.05 * top
+    assert np.abs(values - board).max() < 0.5 * top
+
+
+def grey_instance(values: NDArray[Any], allocated: int, stored: int) -> Dataset:
+    dataset = dataset_of(storable("CT_small.dcm"))
+    dataset.Rows, dataset.Columns = values.shape
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = allocated, stored, stored - 1
+    dataset.PixelRepresentation = 0
+    for keyword in ("PixelPaddingValue", "SmallestImagePixelValue", "LargestImagePixelValue"):
+        if keyword in dataset:
+            del dataset[keyword]
+    dataset.PixelData = values.astype(f"<u{allocated // 8}").tobytes()
+    dataset["PixelData"].VR = "OB" if allocated == 8 else "OW"
+    return dataset
+
+
+@pytest.mark.parametrize("syntax", [f"{PREFIX}.4.57", f"{PREFIX}.4.70"])
+@pytest.mark.parametrize("name", ["examples_ybr_color.dcm", "SC_ybr_full_422_uncompressed.dcm", "SC_rgb.dcm"])
+def test_lossless_jpeg_agrees_with_photometric_interpretation(shelf: Shelf, name: str, syntax: str) -> None:
+    """PS3.5 8.2.1: readers that look at the stream and readers that look at the data set see the same colours."""
+    sent = answered(shelf.store(storable(name)), syntax)
+    assert sent is not None
+    stream = frames_in(sent)[0]
+    frame = stream.index(b"\xff\xc3")
+    components = bytes(stream[frame + 10 : frame + 19 : 3])
+    rgb = sent.PhotometricInterpretation == "RGB"
+    assert (components, b"Adobe" in stream[:frame]) == ((b"RGB", True) if rgb else (b"\x01\x02\x03", False))
+    np.testing.assert_array_equal(as_frames(sent)[0], upsampled(name, native=False)[0])
 
 
 LOSSY_DECODERS: dict[str, Callable[[bytes], NDArray[Any]]] = {

@@ -143,7 +143,7 @@ def test_compressed_pixel_data_are_one_part_a_frame(shelf: Shelf) -> None:
     stored = shelf.store(samples.sample("emri_small_jpeg_2k_lossless.dcm"))
     parts = parts_of(stored.get("/bulkdata/7FE00010", 'multipart/related; type="image/jp2"'))
     assert [part.body for part in parts] == frames_of(stored.dataset)
-    assert [part.location for part in parts] == [f"{stored.url}/frames/{n}" for n in range(1, 11)]
+    assert {part.location for part in parts} == {f"{stored.url}/bulkdata/7FE00010"}
     assert stored.get("/bulkdata/7FE00010", "image/jp2").status_code == 406
 
 
@@ -152,6 +152,16 @@ def test_one_compressed_frame_as_a_single_part(shelf: Shelf) -> None:
     response = stored.get("/bulkdata/7FE00010", "image/jp2")
     assert media_type(response.headers["content-type"])[0] == "image/jp2"
     assert [response.content] == frames_of(stored.dataset)
+    assert response.headers["content-location"] == f"{stored.url}/bulkdata/7FE00010"
+
+
+def test_the_location_of_bulk_data_is_that_of_the_request(shelf: Shelf) -> None:
+    """10.4.3.3.3, made anew or not, in parts or alone."""
+    for name in ("CT_small.dcm", "MR_small_RLE.dcm", "MR_small_jp2klossless.dcm"):
+        stored = shelf.store(storable(name))
+        for accept in ("image/jp2", 'multipart/related; type="image/jp2"', "application/octet-stream"):
+            parts = parts_of(stored.get("/bulkdata/7FE00010", accept))
+            assert [part.location for part in parts] == [f"{stored.url}/bulkdata/7FE00010"]
 
 
 # Negotiation and errors ----------------------------------------------------------------------------------------

@@ -75,10 +75,14 @@ def test_frame_lists_of_native_images(shelf: Shelf, name: str, numbers: str) -> 
         ("1-3", 400),
         ("0x1", 400),
         ("\u0661", 400),
-        ("1" * 30, 400),
+        ("1" * 30, 404),
         ("11", 404),
         ("1,11", 404),
         ("4294967297", 404),
+        ("99999999999999999999", 404),
+        ("1," + "9" * 1000, 404),
+        ("9" * 1001, 400),
+        ("0" * 5000 + "1", 400),
     ],
 )
 def test_wrong_frame_lists(shelf: Shelf, numbers: str, status: int) -> None:

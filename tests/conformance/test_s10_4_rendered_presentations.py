@@ -555,6 +555,11 @@ def test_images_of_several_sizes_are_parts(shelf):
         ("/rendered?window=40,400,linear", "window"),
         ("/rendered?viewport=100,100,10,10,20,20", "viewport"),
         ("/rendered?viewport=100,100,,,-64", "viewport"),
+        ("/rendered?viewport=20,20,0", "viewport"),
+        ("/rendered?viewport=20,20,0,0", "viewport"),
+        ("/rendered?viewport=20,20,,0", "viewport"),
+        ("/rendered?viewport=20,20,-0,0.0", "viewport"),
+        ("/rendered?viewport=20%2C20%2C0%2C0", "viewport"),
         ("/frames/1/rendered", "frames"),
     ],
 )

@@ -180,6 +180,15 @@ class TestTable10_5_3_1StatusCodes:  # noqa: N801 - named after the table
         warned = [item for item in answer.json()[REFERENCED]["Value"] if "00081196" in item]
         assert [item["00081155"]["Value"][0] for item in warned] == [uids(file)[2]]
 
+    def test_identity_is_that_of_the_data_set_when_file_meta_names_another_object(self, client: TestClient) -> None:
+        file = sample("rtdose.dcm")
+        assert uids(file)[2].encode() not in file[:400]
+        answer = store(client, file)
+        assert answer.status == 200
+        (item,) = answer.json()[REFERENCED]["Value"]
+        assert item["00081155"]["Value"] == [uids(file)[2]]
+        assert kept_blobs(client) == [file]
+
     def test_400_without_any_part(self, client: TestClient) -> None:
         headers = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=b'}
         for body in (b"", b"--b--\r\n", b"\r\n--b--", b"preamble\r\n--b--\r\n", b"--b\r\n--b--\r\n"):

@@ -66,7 +66,6 @@ NOT_COMPOSED = {
 }
 COMPOSED = sorted(corpus().keys() - NOT_COMPOSED.keys())
 WITH_BOXES = {"GDCMJ2K_TextGBR.dcm"}
-J2K_START = b"\xff\x4f\xff\x51"
 # What a lossy stream adds to a data set that says too little of its compression (PS3.3 C.7.6.1.1.5).
 LOSS = {"00282110", "00282112", "00282114"}
 
@@ -138,10 +137,9 @@ def test_what_is_retrieved_as_metadata_and_bulk_data_can_be_stored_again(
     frames = _readable_frames(original.dataset)
     composed = dataset_of(again.content)
     if frames:
-        # The boxes of a JP2 file, which DICOM does not allow, are gone.
-        assert [frame[frame.find(J2K_START) :] if name in WITH_BOXES else frame for frame in frames] == frames_of(
-            composed
-        )
+        # The boxes of a JP2 file, which DICOM does not allow, are gone; a fragment has an even length.
+        sent = [frame + b"\0" * (len(frame) % 2) for frame in frames] if name in WITH_BOXES else frames
+        assert sent == frames_of(composed)
         native = original.transfer_syntax in NATIVE
         assert transfer_syntax_of(composed) == (EXPLICIT if native else original.transfer_syntax)
 

@@ -171,13 +171,15 @@ class Ours:
         """The attribute object with the bytes that its BulkDataURI stands for."""
         assert element["BulkDataURI"] == "/" + path
         value = self.bulk[path]
-        assert value.vr == element["vr"]
+        vr = element["vr"]
+        # The layout has the VR of the words that are swapped: in big endian those of Pixel Data are its cells.
+        assert value.vr == vr or (self.big_endian and path.endswith("7FE00010") and vr in {"OB", "OW"})
         raw = self.content[value.offset : value.offset + value.length]
         assert len(raw) == value.length
-        if value.vr in BINARY_VRS:
-            return {"vr": value.vr, "InlineBinary": base64.b64encode(raw).decode()}
-        decoded, _ = DECODERS[value.vr](raw, DEFAULT_CHARSET, self.big_endian)
-        return decoded or {"vr": value.vr, "Value": ["NaN"]}
+        if vr in BINARY_VRS:
+            return {"vr": vr, "InlineBinary": base64.b64encode(raw).decode()}
+        decoded, _ = DECODERS[vr](raw, DEFAULT_CHARSET, self.big_endian)
+        return decoded or {"vr": vr, "Value": ["NaN"]}
 
 
 @cache

@@ -27,6 +27,8 @@ FRAMES = 100_000
 FRAME_BYTES = 16
 J2K = "1.2.840.10008.1.2.4.90"
 ITEM_HEADER = 8
+# What tells a JP2 file, which is not sent as it is, from a codestream.
+SIGNATURE = 12
 NUMBERS = (1, 2, 1024, 1025, 49_999, 99_999, 100_000)
 
 
@@ -126,7 +128,7 @@ def test_a_frame_costs_the_same_wherever_it_is(
     loaded: tuple[TestClient, str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, url, form = loaded
-    overhead = 0 if form == "native" else ITEM_HEADER
+    overhead = 0 if form == "native" else ITEM_HEADER + SIGNATURE
     statements: set[tuple[str, ...]] = set()
     for number in NUMBERS:
         for accept in ("*/*", "application/octet-stream" if form == "native" else "image/jp2"):
@@ -144,7 +146,7 @@ def test_a_list_of_frames_reads_only_those(
     loaded: tuple[TestClient, str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, url, form = loaded
-    overhead = 0 if form == "native" else ITEM_HEADER
+    overhead = 0 if form == "native" else ITEM_HEADER + SIGNATURE
     with counted(monkeypatch) as cost:
         answer = client.get(f"{url}/frames/{','.join(map(str, NUMBERS))}", headers={"Accept": "*/*"})
     assert all(frame(number) in answer.content for number in NUMBERS)
@@ -162,6 +164,6 @@ def test_a_range_of_a_list_reads_only_what_is_in_it(
     with counted(monkeypatch) as cost:
         answer = client.get(target, headers={"Accept": "*/*", "Range": f"bytes={first}-{first + 4}"})
     assert answer.content == whole[first : first + 5]
-    contents = [length for _, length in cost.reads if length != ITEM_HEADER]
+    contents = [length for _, length in cost.reads if length not in {ITEM_HEADER, SIGNATURE}]
     assert contents == [5]
-    assert len(cost.reads) == 1 + (0 if form == "native" else len(NUMBERS))
+    assert len(cost.reads) == 1 + (0 if form == "native" else 2 * len(NUMBERS))

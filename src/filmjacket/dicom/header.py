@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from filmjacket.dicom import events as ev
 from filmjacket.dicom import transfer_syntaxes
+from filmjacket.dicom.attributes import get_integer
 from filmjacket.dicom.charset import DEFAULT_CHARSET, charset_of
 from filmjacket.dicom.dictionary import vr_of
 from filmjacket.dicom.file_meta import TRANSFER_SYNTAX_UID
@@ -25,11 +26,13 @@ from filmjacket.dicom.limits import (
     OverLimit,
 )
 from filmjacket.dicom.pixel_layout import (
+    BITS_ALLOCATED,
     EXTENDED_OFFSET_TABLE,
     EXTENDED_OFFSET_TABLE_LENGTHS,
     PIXEL_TAGS,
     EncapsulatedValue,
     native_layout,
+    word_vr,
 )
 from filmjacket.dicom.scanner import FOREIGN_GROUPS, Scanner
 from filmjacket.dicom.unknown_vr import known_vr, scan_unknown_sequence
@@ -240,7 +243,9 @@ class HeaderReader:
         if not length:
             self._attributes[tag] = {"vr": vr}
             return
-        self._attributes[tag] = self._refer(tag, vr, offset, length)
+        bits = get_integer(self._attributes, BITS_ALLOCATED) or 0
+        words = word_vr(tag, vr, bits) if self._big_endian else vr
+        self._attributes[tag] = {**self._refer(tag, words, offset, length), "vr": vr}
         if not self._levels:
             self._native = self._bulk[tag]
 

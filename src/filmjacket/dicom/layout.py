@@ -15,6 +15,7 @@ from typing import Any
 class BulkValue:
     """A value that is bulk data (PS3.18 8.6.1.2): `path` is tags and 0-based item numbers joined with dots.
 
+    `vr` says how large the words are that the byte order is about, see `filmjacket.dicom.pixel_layout.word_vr`.
     Of encapsulated Pixel Data the range holds the fragments with their item headers, without the offset table.
     """
 
@@ -27,7 +28,7 @@ class BulkValue:
 
 @dataclass(frozen=True, slots=True)
 class PixelLayout:
-    """Top-level Pixel Data, Float Pixel Data or Double Float Pixel Data.
+    """Top-level Pixel Data, Float Pixel Data or Double Float Pixel Data; `vr` as in `BulkValue`.
 
     Native: the range is the value, a frame has `frame_bits` bits. Encapsulated: the range begins behind the Basic
     Offset Table and ends before the sequence delimiter, and `frame_bits` is 0.

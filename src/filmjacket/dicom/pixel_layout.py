@@ -19,12 +19,14 @@ PIXEL_TAGS = frozenset(("7FE00008", "7FE00009", "7FE00010"))
 EXTENDED_OFFSET_TABLE = "7FE00001"
 EXTENDED_OFFSET_TABLE_LENGTHS = "7FE00002"
 
+BITS_ALLOCATED = "00280100"
+
 _NUMBER_OF_FRAMES = "00280008"
 _SAMPLES = "00280002"
 _PHOTOMETRIC = "00280004"
 _ROWS = "00280010"
 _COLUMNS = "00280011"
-_BITS_ALLOCATED = "00280100"
+_CELLS = {16: "OW", 32: "OL", 64: "OV"}
 
 
 class EncapsulatedValue:
@@ -74,6 +76,14 @@ class EncapsulatedValue:
         return layout, spans, warning
 
 
+def word_vr(tag: str, vr: str, bits_allocated: int) -> str:
+    """Return the VR whose words a big endian file has in its byte order, mostly the own one.
+
+    OW is words of 16 bits, but every toolkit writes Pixel Data with larger cells cell by cell (PS3.5 7.3).
+    """
+    return _CELLS.get(bits_allocated, vr) if tag == "7FE00010" and vr in {"OB", "OW"} else vr
+
+
 def number_of_frames(attributes: Attributes) -> int:
     """Return Number of Frames, 1 when it is absent or nonsense."""
     return max(get_integer(attributes, _NUMBER_OF_FRAMES) or 1, 1)
@@ -85,7 +95,7 @@ def native_frame_bits(attributes: Attributes) -> int:
     if get_text(attributes, _PHOTOMETRIC) == "YBR_FULL_422":
         # Two pixels share one pair of chrominance samples (PS3.3 C.7.6.3.1.2).
         samples = 2
-    rows, columns, bits = (get_integer(attributes, tag) or 0 for tag in (_ROWS, _COLUMNS, _BITS_ALLOCATED))
+    rows, columns, bits = (get_integer(attributes, tag) or 0 for tag in (_ROWS, _COLUMNS, BITS_ALLOCATED))
     return max(rows * columns * samples * bits, 0)
 
 

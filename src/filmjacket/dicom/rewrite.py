@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from filmjacket.dicom import events as ev
 from filmjacket.dicom import transfer_syntaxes
+from filmjacket.dicom.pixel_layout import BITS_ALLOCATED, word_vr
 from filmjacket.dicom.scanner import FOREIGN_GROUPS, Scanner
 from filmjacket.dicom.values import swap_bytes
 from filmjacket.dicom.vr import LONG_LENGTH_VRS, VALUE_REPRESENTATIONS
@@ -151,6 +152,8 @@ class _Rewriter:
         self._levels: list[bool] = []
         self._item_open: list[bool] = []
         self._big_endian = False
+        # Bits Allocated of the data set, and of the open item of each sequence around.
+        self._cells = [0]
         # The value that is passing by: bytes to come, word to swap, bytes of an incomplete word.
         self._left = 0
         self._unit = 1
@@ -219,8 +222,11 @@ class _Rewriter:
         if tag in {_SOP_CLASS, _SOP_INSTANCE} and not self._levels:
             self._identity[tag] = raw.decode("ascii", "replace").strip(" \0")
         row = VALUE_REPRESENTATIONS[vr]
-        if self._big_endian and row.unit > 1:
-            raw = swap_bytes(raw, row.unit)
+        if self._big_endian:
+            if tag == BITS_ALLOCATED:
+                self._cells[-1] = int.from_bytes(raw, "big")
+            unit = self._unit_of(tag, vr)
+            raw = swap_bytes(raw, unit) if unit > 1 else raw
         if length & 1:
             raw += row.padding
         self._out.append(_head(tag, vr, len(raw)))
@@ -228,10 +234,14 @@ class _Rewriter:
 
     def _write_flow(self, tag: str, vr: str, length: int, raw: bytes) -> None:  # noqa: ARG002 - a writer
         row = VALUE_REPRESENTATIONS[vr]
-        self._unit = row.unit if self._big_endian else 1
+        self._unit = self._unit_of(tag, vr) if self._big_endian else 1
         self._pad = row.padding if length & 1 else b""
         self._left = length
         self._out.append(_head(tag, vr, length + len(self._pad)))
+
+    def _unit_of(self, tag: str, vr: str) -> int:
+        """Bytes of a word in a big endian value."""
+        return VALUE_REPRESENTATIONS[word_vr(tag, vr, self._cells[-1])].unit
 
     def _write_data(self, tag: str, vr: str, length: int, raw: bytes) -> None:  # noqa: ARG002 - a writer
         self._left -= length
@@ -248,6 +258,7 @@ class _Rewriter:
         # The content of UN is little endian in every transfer syntax (PS3.5 6.2.2).
         self._levels.append(self._big_endian)
         self._item_open.append(False)
+        self._cells.append(0)
         self._big_endian = self._big_endian and vr != "UN"
         self._out.append(_head(tag, "SQ", _UNDEFINED))
 
@@ -255,10 +266,12 @@ class _Rewriter:
         if self._item_open[-1]:
             self._out.append(_ITEM_END)
         self._item_open[-1] = True
+        self._cells[-1] = 0
         self._out.append(_ITEM + b"\xff\xff\xff\xff")
 
     def _close_sequence(self, tag: str, vr: str, length: int, raw: bytes) -> None:  # noqa: ARG002 - a writer
         self._big_endian = self._levels.pop()
+        self._cells.pop()
         self._out.append(_ITEM_END + _SEQUENCE_END if self._item_open.pop() else _SEQUENCE_END)
 
     def _open_encapsulated(self, tag: str, vr: str, length: int, raw: bytes) -> None:  # noqa: ARG002 - a writer

@@ -82,13 +82,22 @@ def _decode_rle(stream: bytes, description: PixelDescription) -> NDArray[Any]:
 
 
 def _decode_stream(stream: Stream, description: PixelDescription, reduction: int) -> NDArray[Any]:
-    levels = min(reduction, stream.levels) if _REDUCING.get(stream.kind) else 0
-    array = _DECODERS[stream.kind](stream, description, levels)
+    levels = min(reduction, stream.levels) if _REDUCING.get(_decoder(stream)) else 0
+    array = _DECODERS[_decoder(stream)](stream, description, levels)
     rows, columns = (-(-size // (1 << levels)) for size in (description.rows, description.columns))
     shape = (rows, columns) if description.samples == 1 else (rows, columns, description.samples)
     if array.shape != shape:
         raise _refused(stream.name, f"it decodes to {array.shape} instead of {shape}", "PS3.5 8.2")
     return reduced(_stored_values(array, stream, description), description, reduction - levels)
+
+
+def _decoder(stream: Stream) -> Kind:
+    """Whose decoder takes a stream.
+
+    OpenJPH (0.26 of imagecodecs 2026.3) makes the lowest value of one that is half a step above the highest; OpenJPEG
+    reads HTJ2K too, and limits what overshoots. Without loss nothing does, and OpenJPH is faster.
+    """
+    return Kind.JPEG_2000 if stream.kind is Kind.HTJ2K and not stream.lossless else stream.kind
 
 
 def _stored_values(array: NDArray[Any], stream: Stream, description: PixelDescription) -> NDArray[Any]:
@@ -104,6 +113,9 @@ def _stored_values(array: NDArray[Any], stream: Stream, description: PixelDescri
             "PS3.5 8.2",
         )
     if stream.masked:
+        if not (stream.lossless or description.signed):
+            # What is lost may lift white above Bits Stored: no overlay, and black if it were masked.
+            array = np.minimum(array, (1 << min(precision, description.bits_stored)) - 1)
         precision = min(precision, description.bits_stored)
     width = 8 * description.sample_bytes
     spare = width - precision

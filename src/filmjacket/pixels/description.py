@@ -139,7 +139,7 @@ def describe_pixels(attributes: Attributes, transfer_syntax: str, layout: PixelL
     kind, bits = _KINDS.get(layout.tag, ("integer", 0))
     bits_allocated = bits or _bits_allocated(attributes)
     samples, photometric = _colours(attributes)
-    bits_stored, high_bit = _stored_bits(attributes, bits_allocated) if kind == "integer" else (bits, bits - 1)
+    bits_stored, high_bit = stored_bits(attributes, bits_allocated) if kind == "integer" else (bits, bits - 1)
     signed = kind != "integer" or get_integer(attributes, _PIXEL_REPRESENTATION) == 1
     return PixelDescription(
         rows=_size(attributes, _ROWS, "Rows"),
@@ -203,7 +203,7 @@ def _colours(attributes: Attributes) -> tuple[int, str]:
     return 3, photometric if photometric in COLOUR else "RGB"
 
 
-def _stored_bits(attributes: Attributes, allocated: int) -> tuple[int, int]:
+def stored_bits(attributes: Attributes, allocated: int) -> tuple[int, int]:
     """Bits Stored and High Bit; what does not fit into Bits Allocated counts as not said (PS3.5 8.1.1)."""
     stored = get_integer(attributes, _BITS_STORED) or 0
     if not 0 < stored <= allocated:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +38,7 @@ from filmjacket.pixels.forms import (
 from filmjacket.pixels.frames import frame_bytes
 from filmjacket.pixels.photometric import ybr_to_rgb
 from filmjacket.pixels.rle import rle_encode
+from filmjacket.pixels.transcoded_attributes import LOSSY_METHODS, coded_bits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +54,8 @@ DEFAULT_QUALITY: Final = 90
 THUMBNAIL: Final = 64
 """The lowest resolution of an HTJ2K RPCL image has at most so many pixels in its shorter side (PS3.5 A.4.11)."""
 _LEVELS: Final = 5
+_START_OF_LOSSLESS_FRAME: Final = 0xC3
+_START_OF_SCAN: Final = 0xDA
 
 
 def encode_frame(
@@ -65,6 +69,8 @@ def encode_frame(
     check_encodable(description, transfer_syntax)
     rgb = decoded_photometric(description) == "RGB" and description.samples == 3
     native = np.ascontiguousarray(array).astype(description.dtype, copy=False)
+    if transfer_syntax in LOSSY_METHODS:
+        native, description = _lossy_cells(native, description, transfer_syntax)
     try:
         return _ENCODERS[transfer_syntax](native, description, rgb, quality or DEFAULT_QUALITY)
     except (RuntimeError, ValueError, MemoryError) as error:
@@ -94,6 +100,32 @@ def restore_jpeg(stream: bytes) -> bytes:
         ) from error
 
 
+def _lossy_cells(
+    array: NDArray[Any], description: PixelDescription, transfer_syntax: str
+) -> tuple[NDArray[Any], PixelDescription]:
+    """Frames in the cells that `coded_bits` gives them: codecs spoil few bits in wide cells, or refuse them.
+
+    Values stay as they are, for units and windows refer to them; those of colours fill the bits of the stream.
+    """
+    allocated, stored = coded_bits(description, transfer_syntax)
+    coded = replace(description, bits_allocated=allocated)
+    if description.samples == 3 and not description.signed and stored > description.bits_stored:
+        return _spread(array, description, stored).astype(coded.dtype), replace(coded, bits_stored=stored)
+    if stored < 8 * array.dtype.itemsize:
+        low = -(1 << (stored - 1)) if description.signed else 0
+        array = np.clip(array, low, low + (1 << stored) - 1)
+    return array.astype(coded.dtype, copy=False), coded
+
+
+def _spread(array: NDArray[Any], description: PixelDescription, bits: int) -> NDArray[Any]:
+    """Colours of Bits Stored over more bits: white stays white, chrominance in the middle stays there."""
+    top, full = (1 << description.bits_stored) - 1, (1 << bits) - 1
+    values = array * (full / top)
+    if decoded_photometric(description) != "RGB":
+        values[..., 1:] += (1 << (bits - 1)) - (1 << (description.bits_stored - 1)) * (full / top)
+    return np.clip(np.rint(values), 0, full)
+
+
 def _native(array: NDArray[Any], description: PixelDescription, _rgb: object, _quality: int) -> bytes:
     return frame_bytes(array, description)
 
@@ -108,28 +140,48 @@ def _rle(array: NDArray[Any], _description: PixelDescription, _rgb: object, _qua
 
 def _jpeg(array: NDArray[Any], description: PixelDescription, rgb: bool, quality: int) -> bytes:  # noqa: FBT001 - one row of a table
     if description.samples == 1:
-        wide = description.bits_stored > 8
-        cells = array.astype(np.uint16 if wide else np.uint8, copy=False)
-        return imagecodecs.jpeg8_encode(cells, quality, bitspersample=12 if wide else None)
+        return imagecodecs.jpeg8_encode(array, quality, bitspersample=12 if description.bits_stored > 8 else None)
     source = "RGB" if rgb else "YCBCR"
-    cells = array.astype(np.uint8, copy=False)
-    return imagecodecs.jpeg8_encode(cells, quality, colorspace=source, outcolorspace="YCBCR", subsampling="422")
+    return imagecodecs.jpeg8_encode(array, quality, colorspace=source, outcolorspace="YCBCR", subsampling="422")
 
 
 def _jpeg_lossless(
-    predictor: int, array: NDArray[Any], description: PixelDescription, _rgb: object, _quality: int
+    predictor: int,
+    array: NDArray[Any],
+    description: PixelDescription,
+    rgb: bool,  # noqa: FBT001
+    _quality: int,
 ) -> bytes:
-    colour = {"colorspace": "RGB", "outcolorspace": "RGB"} if description.samples == 3 else {}
-    # Two's complement takes all bits of a cell; the process has no precision of 1 (ISO/IEC 10918-1 Table B.2).
-    precision = 8 * array.dtype.itemsize if description.signed else max(description.bits_stored, 2)
-    return imagecodecs.jpeg8_encode(
+    # "YCBCR" adds a JFIF segment, at which many decoders try to make RGB, and spoils more than 8 bits.
+    space = "RGB" if rgb else "UNKNOWN"
+    colour = {"colorspace": space, "outcolorspace": space} if description.samples == 3 else {}
+    # Two's complement takes all bits of a cell; the process has no precision of 1 (ISO/IEC 10918-1 Table B.2), and the
+    # codec none of up to 8 bits in wide cells.
+    width = 8 * array.dtype.itemsize
+    precision = width if description.signed else max(description.bits_stored, 2 if width == 8 else 9)
+    stream: bytes = imagecodecs.jpeg8_encode(
         _unsigned(array), lossless=True, predictor=predictor, bitspersample=precision, **colour
     )
+    return stream if rgb or description.samples == 1 else _numbered_from_one(stream)
 
 
-def _jpeg_ls(near: bool, array: NDArray[Any], _description: PixelDescription, _rgb: object, quality: int) -> bytes:  # noqa: FBT001
-    # A difference of 0 to 20: 90 stands for the 2 that is usual.
-    error = max((100 - quality) // 5, 1) if near else 0
+def _numbered_from_one(stream: bytes) -> bytes:
+    """A JPEG stream whose components are 1, 2 and 3, as is usual for luminance and chrominance, not 0, 1 and 2."""
+    numbered, position, marker = bytearray(stream), 2, 0
+    while marker != _START_OF_SCAN:
+        marker = numbered[position + 1]
+        for component in range(3):
+            if marker == _START_OF_LOSSLESS_FRAME:
+                numbered[position + 10 + 3 * component] = component + 1
+            elif marker == _START_OF_SCAN:
+                numbered[position + 5 + 2 * component] = component + 1
+        position += 2 + int.from_bytes(numbered[position + 2 : position + 4], "big")
+    return bytes(numbered)
+
+
+def _jpeg_ls(near: bool, array: NDArray[Any], description: PixelDescription, _rgb: object, quality: int) -> bytes:  # noqa: FBT001
+    # A difference of 0 to 20, 90 stands for the 2 that is usual; a small share of what few bits can tell apart.
+    error = min(max((100 - quality) // 5, 1), (1 << description.bits_stored) // 32) if near else 0
     return imagecodecs.jpegls_encode(_unsigned(array), level=error)
 
 
@@ -165,6 +217,8 @@ def _jpeg_xl(lossless: bool, array: NDArray[Any], description: PixelDescription,
     loss: dict[str, Any] = {"lossless": True} if lossless else {"lossless": False, "distance": (100 - quality) / 10}
     if not lossless and description.samples == 3 and not rgb:
         array = ybr_to_rgb(array, description.bits_stored)
+    if description.bits_stored <= 8 and not description.signed:
+        array = array.astype(np.uint8, copy=False)  # the codec refuses few bits in wide cells
     return imagecodecs.jpegxl_encode(
         _unsigned(array),
         effort=3,

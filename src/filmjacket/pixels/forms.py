@@ -17,6 +17,7 @@ from filmjacket.dicom.transfer_syntaxes import (
 )
 from filmjacket.errors import DicomError, FilmjacketError, NotAcceptable
 from filmjacket.pixels.description import describe_pixels
+from filmjacket.pixels.overlays_embedded import has_embedded_overlays, whole_cells
 from filmjacket.web.reach import LOSSLESS, LOSSY, RECOMPRESSED, Reach
 
 if TYPE_CHECKING:
@@ -42,10 +43,12 @@ HTJ2K_LOSSLESS: Final = f"{_PREFIX}4.201"
 HTJ2K_LOSSLESS_RPCL: Final = f"{_PREFIX}4.202"
 HTJ2K: Final = f"{_PREFIX}4.203"
 
-CODEC_VERSION: Final = "1"
+CODEC_VERSION: Final = "2"
 """Of the bytes that encoders make. It is part of entity tags: raise it whenever other bytes come of the same frame."""
 
 NATIVE: Final = frozenset((EXPLICIT_VR_LITTLE_ENDIAN, ENCAPSULATED_UNCOMPRESSED, DEFLATED_FRAME))
+
+_KEEPS_CELLS: Final = (NATIVE | {DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN}) - {DEFLATED_FRAME}
 
 DECODED_KINDS: Final = frozenset(
     (
@@ -198,7 +201,9 @@ def reach_of(attributes: Attributes, stored: str, pixel: PixelLayout | None, *, 
         if pixel.encapsulated and not framed:
             raise DicomError("the stream is not divided into frames")
         description = describe_pixels(attributes, stored, pixel)
-        obstacle = _obstacle_to_decoding(description, attributes)
+        obstacle = _obstacle_to_decoding(description)
+        if not obstacle and has_embedded_overlays(attributes):
+            return _reach_of_cells(description, stored, pixel)
     except FilmjacketError as error:
         obstacle, description = error.message, None
     if obstacle or description is None:
@@ -215,14 +220,25 @@ def _convertible(stored: str, *, encapsulated: bool) -> tuple[str, ...]:
     return (EXPLICIT_VR_LITTLE_ENDIAN, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
 
 
-def _obstacle_to_decoding(description: PixelDescription, attributes: Attributes) -> str:
+def _obstacle_to_decoding(description: PixelDescription) -> str:
     if description.coding not in DECODED_KINDS or description.transfer_syntax not in DECODABLE:
         return f"frames in {TRANSFER_SYNTAXES[description.transfer_syntax].name} cannot be decoded"
-    # Overlays of old lie in the bits that pixels leave unused, which no other form keeps (PS3.3 C.9.2, retired).
-    for group in range(0x6000, 0x6020, 2):
-        if f"{group:04X}0010" in attributes and f"{group:04X}3000" not in attributes:
-            return "an overlay lies in the unused bits of the pixel data, and other forms would lose it"
     return ""
+
+
+def _reach_of_cells(description: PixelDescription, stored: str, pixel: PixelLayout) -> Reach:
+    """Overlays of old lie in the bits that pixels leave unused, which native forms alone keep (PS3.3 C.9.2, retired).
+
+    High Bit becomes Bits Stored - 1 in what is made of frames, and the bits of the overlay would move.
+    """
+    obstacle = "an overlay lies in the unused bits of the pixel data, and other forms would lose it"
+    lossless = _convertible(stored, encapsulated=pixel.encapsulated)
+    cells = whole_cells(description)
+    if not pixel.encapsulated or cells is None or description.high_bit != description.bits_stored - 1:
+        return Reach(stored, pixel.encapsulated, lossless, obstacle=obstacle)
+    whole = _reach_of_image(cells, stored, pixel)
+    kept = tuple(uid for uid in whole.lossless if uid in _KEEPS_CELLS and uid != stored)
+    return Reach(stored, pixel.encapsulated, kept, oversized=whole.oversized, obstacle=obstacle)
 
 
 def _reach_of_image(description: PixelDescription, stored: str, pixel: PixelLayout) -> Reach:

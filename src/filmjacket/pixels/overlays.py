@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from filmjacket.dicom.attributes import get_bytes, get_integer, get_text, get_values
+from filmjacket.pixels.overlays_embedded import GROUPS, embedded_position
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,11 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from filmjacket.dicom.attributes import Attributes
-    from filmjacket.pixels.description import PixelDescription
 
     Bulk = Callable[[str], bytes]
 
-GROUPS: Final = tuple(f"{group:04X}" for group in range(0x6000, 0x6020, 2))
 WHITE: Final = 255
 
 
@@ -49,15 +48,6 @@ def read_overlays(
     """
     found = (_read(attributes, group, number, bulk, cells) for group in GROUPS if f"{group}0010" in attributes)
     return [overlay for overlay in found if overlay is not None]
-
-
-def native_cells(raw: bytes, description: PixelDescription) -> NDArray[Any] | None:
-    """Pixel cells of a native frame of one sample with all the bits that are allocated."""
-    size = description.bits_allocated // 8
-    count = description.rows * description.columns
-    if description.samples != 1 or description.bits_allocated not in {8, 16, 32} or len(raw) < count * size:
-        return None
-    return np.frombuffer(raw, f"<u{size}", count).reshape(description.rows, description.columns)
 
 
 def burn_in(image: NDArray[np.uint8], overlays: list[Overlay]) -> NDArray[np.uint8]:
@@ -90,7 +80,7 @@ def _read(
     if raw is not None:
         bits = _unpacked(raw, plane, (rows, columns))
     else:
-        bits = _embedded(attributes, group, (rows, columns), cells())
+        bits = _embedded(attributes, group, (rows, columns), cells)
     origin = [value for value in get_values(attributes, f"{group}0050") if isinstance(value, int)]
     row, column = (origin[0] - 1, origin[1] - 1) if len(origin) == 2 else (0, 0)
     kind = (get_text(attributes, f"{group}0040") or "G").strip()
@@ -106,13 +96,13 @@ def _unpacked(raw: bytes, plane: int, shape: tuple[int, int]) -> NDArray[np.bool
 
 
 def _embedded(
-    attributes: Attributes, group: str, shape: tuple[int, int], cells: NDArray[Any] | None
+    attributes: Attributes, group: str, shape: tuple[int, int], cells_of: Callable[[], NDArray[Any] | None]
 ) -> NDArray[np.bool_] | None:
     """A plane in a bit of the pixel cells that the pixels do not use (PS3.3-2003 C.9.2.1)."""
-    position = get_integer(attributes, f"{group}0102")
-    high, stored = (get_integer(attributes, tag) or 0 for tag in ("00280102", "00280101"))
-    if cells is None or position is None or high - stored < position <= high:
+    position = embedded_position(attributes, group)
+    cells = None if position is None else cells_of()
+    if position is None or cells is None or position >= 8 * cells.dtype.itemsize:
         return None
-    if not 0 <= position < 8 * cells.dtype.itemsize or cells.shape[0] < shape[0] or cells.shape[1] < shape[1]:
+    if cells.shape[0] < shape[0] or cells.shape[1] < shape[1]:
         return None
     return ((cells[: shape[0], : shape[1]] >> position) & 1).astype(np.bool_)

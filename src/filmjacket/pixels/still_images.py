@@ -35,6 +35,8 @@ GIF: Final = "image/gif"
 # One at a time for each process: a decoded image is in memory as a whole, and threads are many.
 _DECODING = threading.Lock()
 _GIF_HEADER = 13
+_GIF_TABLE = 768
+_GIF_DESCRIPTOR = 10
 _TABLE_FLAG = 0x80
 
 
@@ -147,4 +149,17 @@ def encode_png(array: NDArray[np.uint8]) -> bytes:
 
 def encode_gif(indices: NDArray[np.uint8], colours: NDArray[np.uint8]) -> bytes:
     """Indices into 256 colours as a GIF file of one image."""
-    return bytes(imagecodecs.gif_encode(np.ascontiguousarray(indices), colormap=colours))
+    # The codec's own buffer is too small for noise, which LZW makes longer.
+    room = _longest_gif(indices.size)
+    return bytes(imagecodecs.gif_encode(np.ascontiguousarray(indices), colormap=colours, out=room))
+
+
+def _longest_gif(pixels: int) -> int:
+    """Bytes that a GIF of one image never exceeds (GIF89a Appendix F).
+
+    At worst each pixel takes a code of 12 bits; the table of 4096 codes is cleared each time that it is full.
+    """
+    codes = pixels + pixels // 2048 + 4
+    data = codes * 12 // 8 + 2
+    blocks = data + data // 255 + 2
+    return _GIF_HEADER + _GIF_TABLE + _GIF_DESCRIPTOR + blocks + 64  # extensions, code size, trailer

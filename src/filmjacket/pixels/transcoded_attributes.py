@@ -35,6 +35,10 @@ LOSSY_METHODS: Final = {
 }
 """Defined terms of Lossy Image Compression Method (PS3.3 C.7.6.1.1.5.1)."""
 
+_WHOLE_CELLS: Final = frozenset((JPEG_BASELINE, JPEG_LS_NEAR, HTJ2K))
+"""Lossy codings whose streams have 8 or 16 bits whatever Bits Stored is: values overshoot it by what is lost."""
+_EXTENDED_BITS: Final = 12
+
 _PHOTOMETRIC: Final = "00280004"
 _PLANAR: Final = "00280006"
 _BITS_ALLOCATED: Final = "00280100"
@@ -76,6 +80,21 @@ def changed_attributes(
     return changes
 
 
+def coded_bits(description: PixelDescription, transfer_syntax: str) -> tuple[int, int]:
+    """Bits Allocated and Bits Stored of integer frames in a transfer syntax.
+
+    Of a lossy one as its stream has them (PS3.5 8.2.1 demands it for JPEG). Decoders limit values to the precision of
+    the stream; a reader that masked them to fewer Bits Stored would make black of white.
+    """
+    stored = description.bits_stored
+    if transfer_syntax not in LOSSY_METHODS:
+        return 1 if description.bits_allocated == 1 else 8 * description.sample_bytes, stored
+    allocated = 8 if stored <= 8 else 16
+    if transfer_syntax == JPEG_EXTENDED:
+        return allocated, _EXTENDED_BITS
+    return allocated, allocated if transfer_syntax in _WHOLE_CELLS else stored
+
+
 def says_lossy(attributes: Attributes) -> bool:
     """Whether a data set says that something was lost before."""
     return get_text(attributes, _LOSSY) == "01"
@@ -91,9 +110,8 @@ def _description(
         # RLE is by planes (PS3.5 8.2.2), all others are written pixel by pixel.
         changes[_PLANAR] = {"vr": "US", "Value": [1 if transfer_syntax == RLE else 0]}
     if description.kind == "integer":
-        bits = 1 if description.bits_allocated == 1 else 8 * description.sample_bytes
-        stored = description.bits_stored
-        for tag, value in ((_BITS_ALLOCATED, bits), (_BITS_STORED, stored), (_HIGH_BIT, stored - 1)):
+        allocated, stored = coded_bits(description, transfer_syntax)
+        for tag, value in ((_BITS_ALLOCATED, allocated), (_BITS_STORED, stored), (_HIGH_BIT, stored - 1)):
             if get_integer(attributes, tag) != value:
                 changes[tag] = {"vr": "US", "Value": [value]}
     return changes

@@ -177,10 +177,7 @@ def _opened(file: BinaryIO) -> Any:  # noqa: ANN401 - of av
 
 
 def _even(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """RGB with even sizes, which 4:2:0 needs: without the last row or column, so that no viewport is exceeded."""
+    """RGB with even sizes, which 4:2:0 needs: the last row or column is repeated, so that nothing is lost."""
     rgb = np.repeat(array[..., None], 3, axis=2) if array.ndim == 2 else array
     rows, columns = rgb.shape[:2]
-    if min(rows, columns) == 1:
-        rgb = np.repeat(np.repeat(rgb, 2 if rows == 1 else 1, axis=0), 2 if columns == 1 else 1, axis=1)
-        rows, columns = rgb.shape[:2]
-    return np.ascontiguousarray(rgb[: rows - rows % 2, : columns - columns % 2])
+    return np.ascontiguousarray(np.pad(rgb, ((0, rows % 2), (0, columns % 2), (0, 0)), mode="edge"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
@@ -57,6 +57,8 @@ class Viewport:
     h: float | None = None
     flip_x: bool = False
     flip_y: bool = False
+    has_region: bool = field(default=False, compare=False, repr=False)
+    """Whether a region was named, even if it is the whole image: the same picture, but not for presentation states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ def _viewport(draft: _Draft, text: str) -> None:
         None if h is None else abs(h),
         flip_x=w is not None and w < 0,
         flip_y=h is not None and h < 0,
+        has_region=len(values) > 2,
     )
 
 

@@ -17,7 +17,9 @@ MAX_FRAMES: Final = 100_000
 
 # PS3.5 9.1 forbids leading zeros in a component, yet stored objects have them, so they are tolerated here.
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
-_FRAME = re.compile(r"0*[1-9][0-9]{0,9}", re.ASCII)
+MAX_FRAME_DIGITS: Final = 1000
+"""Digits of one frame number. No instance has so many frames, which is a 404; Python converts up to 4300."""
+_FRAME = re.compile(rf"(?=[0-9]{{1,{MAX_FRAME_DIGITS}}}\Z)0*[1-9][0-9]*", re.ASCII)
 
 
 class _Resource(Protocol):

@@ -137,6 +137,7 @@ def test_what_is_remembered_of_one_file_is_not_taken_for_the_same_bytes_of_anoth
 
 def test_what_is_remembered_is_bounded(monkeypatch):
     monkeypatch.setattr(header_module, "REMEMBERED_VALUES", 3)
+    header_module._remembered.cache_clear()
     for number in range(10):
         header = read(explicit("00080060", "CS", b"CT") + us("00280010", number))
         assert header.attributes["00280010"]["Value"] == [number]

@@ -20,6 +20,8 @@ IMAGE = {
     for tag, value in {"00280002": 1, "00280010": 512, "00280011": 512, "00280100": 16, "00280101": 12}.items()
 } | {"00280004": {"vr": "CS", "Value": ["MONOCHROME2"]}}
 
+LEFT = {"00280102": {"vr": "US", "Value": [15]}}  # High Bit: the pixels are in the upper bits
+
 
 def layout(frames: int = 1, tag: str = "7FE00010", *, encapsulated: bool = True) -> PixelLayout:
     return PixelLayout(tag, "OW", encapsulated, 1000, 5000, frames, 0)
@@ -53,7 +55,7 @@ def test_more_than_32_bits_can_count_is_no_native_data_set() -> None:
     [
         ({}, False, "not divided into frames"),
         ({"00280010": {"vr": "US", "Value": [0]}}, True, "Rows"),
-        ({"60000010": {"vr": "US", "Value": [512]}}, True, "overlay"),
+        ({"60000010": {"vr": "US", "Value": [512]}, "60000102": {"vr": "US", "Value": [3]}, **LEFT}, True, "overlay"),
     ],
 )
 def test_what_is_in_the_way_of_any_conversion(changes: dict[str, object], framed: bool, words: str) -> None:

@@ -13,7 +13,7 @@ from filmjacket.errors import DicomError
 from filmjacket.pixels.animation import animated_gif, frame_times
 from filmjacket.pixels.annotate import annotate, patient_lines, technique_lines
 from filmjacket.pixels.color_profiles import named_profile
-from filmjacket.pixels.encode_image import encode_image
+from filmjacket.pixels.encode_image import encode_image, indexed
 from filmjacket.pixels.icc import embedded_in_jpeg, managed
 from filmjacket.pixels.overlays import Overlay, burn_in, read_overlays
 from filmjacket.pixels.render import RenderedImage
@@ -136,6 +136,9 @@ def test_overlays_in_unused_bits():
     assert overlays[0].bits.tolist() == [[True, False], [False, True]]
     inside = attributes | {"60000102": {"vr": "US", "Value": [5]}}
     assert read_overlays(inside, 1, lambda path: b"", lambda: cells) == []
+    beyond = attributes | {"60000102": {"vr": "US", "Value": [16]}}
+    assert read_overlays(beyond, 1, lambda path: b"", lambda: cells) == []
+    assert read_overlays(attributes, 1, lambda path: b"", lambda: None) == []
 
 
 def test_overlays_of_some_frames():
@@ -164,3 +167,17 @@ def test_annotation_of_any_size_leaves_the_middle_free(shape):
     assert made.shape == shape
     third = shape[0] // 3
     assert (made[third + 1 : shape[0] - third - 1] == 200).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (64, 64), (300, 211), (700, 900), (200, 200, 3)])
+def test_noise_fits_into_a_gif(shape):
+    """LZW makes noise longer than it is."""
+    array = np.random.default_rng(2).integers(0, 256, shape, np.uint8)
+    pixels, colours = indexed(array)
+    expected = colours[pixels]
+    single = Image.open(io.BytesIO(encode_image(RenderedImage(array), "image/gif")))
+    assert np.array_equal(np.asarray(single.convert("RGB")), expected)
+    animation = Image.open(io.BytesIO(b"".join(animated_gif([(RenderedImage(array), 50.0)] * 3))))
+    for place in range(3):
+        animation.seek(place)
+        assert np.array_equal(np.asarray(animation.convert("RGB")), expected)

@@ -60,6 +60,25 @@ def test_what_is_refused(query):
     assert refusal.value.offender in {"window", "quality", "viewport", "annotation", "iccprofile"}
 
 
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        (b"20,20", False),
+        (b"20,20,0", True),
+        (b"20,20,0,0", True),
+        (b"20,20,,0", True),
+        (b"20%2C20%2C0", True),
+        (b"20,20,0,0,1,1", True),
+    ],
+)
+def test_a_region_is_named_even_if_it_is_the_whole_image(value, named):
+    request = parse_rendering(b"viewport=" + value)
+    assert request.viewport is not None
+    assert request.viewport.has_region == named
+    if value.startswith(b"20,20") and b"1" not in value:
+        assert request.key == parse_rendering(b"viewport=20,20").key
+
+
 def test_requests_of_other_pictures_have_other_keys():
     queries = [
         b"", b"window=1,2,linear", b"window=1,2,sigmoid", b"viewport=2,2", b"viewport=2,2,0,0,-1", b"quality=5",

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from filmjacket.dicom.attributes import get_integer, get_text
 from filmjacket.dicom.header import BulkValue
-from filmjacket.dicom.transfer_syntaxes import ENCAPSULATED_UNCOMPRESSED
-from filmjacket.errors import NotFound
+from filmjacket.dicom.transfer_syntaxes import ENCAPSULATED_UNCOMPRESSED, EXPLICIT_VR_LITTLE_ENDIAN
+from filmjacket.errors import NotAcceptable, NotFound
+from filmjacket.services.studies.bare_stream import BareStream
 from filmjacket.services.studies.coded_tags import coded_etag
 from filmjacket.services.studies.download import Download, Part, multi_part, single_part
-from filmjacket.services.studies.fragments import FragmentedStream
 from filmjacket.services.studies.frames import (
     choose_form,
     coded_parts,
@@ -27,13 +27,13 @@ from filmjacket.web.bulk_uri import bulk_url
 from filmjacket.web.conditional import etag
 from filmjacket.web.negotiate_bulk import Items, Making, choose_bulk
 from filmjacket.web.reach import Reach
-from filmjacket.web.targets import frame_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from filmjacket.archive.ports import BlobReader, Blobs, Index
     from filmjacket.archive.records import StoredInstance
+    from filmjacket.services.studies.nested_pixels import NestedPixels
     from filmjacket.services.studies.transcode import Transcoder
     from filmjacket.web.accept import Preferences
     from filmjacket.web.negotiate_bulk import BulkPlan
@@ -78,10 +78,7 @@ class BulkItem:
         """The representation of the value."""
         if self.is_image:
             return choose_form(coder, self.instance, choose)
-        if self.value.encapsulated:
-            obstacle = "it is part of an item, and goes out as it is"
-            return choose(Reach(self.instance.transfer_syntax, encapsulated=True, obstacle=obstacle))
-        return choose(None)
+        return choose_nested_form(coder, self.instance, self.value, choose) if self.value.encapsulated else choose(None)
 
     @property
     def numbers(self) -> range:
@@ -122,8 +119,7 @@ def retrieve_bulk_data(
         lambda reach: choose_bulk(preferences, items=item.items, reach=reach, document_type=item.document_type),
     )
     if item.is_divided(plan):
-        locate = partial(frame_url, base_url, instance.study_uid, instance.series_uid, instance.sop_uid)
-        parts = item_frames(index, blobs, coder, item, plan, locate)
+        parts = item_parts(index, blobs, coder, item, plan, base_url)
         payload = frames_payload(parts, instance, item.numbers, plan, base_url)
     else:
         part = value_part(blobs, coder, item, plan, base_url)
@@ -185,7 +181,7 @@ def bulk_item(index: Index, instance: StoredInstance, value: BulkValue) -> BulkI
 def item_parts(
     index: Index, blobs: BlobReader, coder: Transcoder, item: BulkItem, plan: BulkPlan, base_url: str
 ) -> Iterator[Part]:
-    """The parts of a bulk value in a collection: each has the BulkDataURI as its Content-Location (10.4.3.3.3)."""
+    """The parts of a bulk value: each has the BulkDataURI as its Content-Location (10.4.3.3.3)."""
     if not item.is_divided(plan):
         yield value_part(blobs, coder, item, plan, base_url)
         return
@@ -202,18 +198,40 @@ def item_frames(
     return frame_parts(index, blobs, item.instance, item.numbers, plan.content_type, locate)
 
 
+def choose_nested_form(
+    coder: Transcoder, instance: StoredInstance, value: BulkValue, choose: Callable[[Reach | None], BulkPlan]
+) -> BulkPlan:
+    """The representation of encapsulated pixel data in an item; only looked at closer if they have to be decoded."""
+    stored = instance.transfer_syntax
+    try:
+        plan = choose(Reach(stored, encapsulated=True, lossless=(EXPLICIT_VR_LITTLE_ENDIAN,)))
+    except NotAcceptable:
+        return choose(coder.nested(instance, value).reach)
+    return choose(coder.nested(instance, value).reach) if plan.making is Making.CODED else plan
+
+
+def _decoded(coder: Transcoder, nested: NestedPixels) -> tuple[bytes]:
+    return (coder.nested_bytes(nested),)
+
+
 def value_part(blobs: BlobReader, coder: Transcoder, item: BulkItem, plan: BulkPlan, base_url: str) -> Part:
     """A bulk value as one part."""
     instance, value = item.instance, item.value
     location = item.url(base_url)
     if plan.making is Making.CODED:
         tag = coded_etag(instance, plan.content_type, value.path)
+        if not item.is_image:
+            nested = coder.nested(instance, value)
+            made = partial(_decoded, coder, nested)
+            return Part(plan.content_type, location, nested.native_bytes, made, tag, coded=True)
         length = coder.frame_stream_bytes(instance)
         return Part(plan.content_type, location, length, partial(coder.frame_stream, instance), tag, coded=True)
     tag = etag(instance.blob.sha256, plan.content_type, value.path)
     if value.encapsulated:
-        stream = FragmentedStream(blobs, instance, (value.offset, value.length))
+        stream = BareStream(blobs, instance, (value.offset, value.length))
         ranged = stream.ranged if stream.seekable else None
+        if stream.is_bared:
+            tag = etag(instance.blob.sha256, plan.content_type, value.path, "codestream")
         return Part(plan.content_type, location, stream.length, stream.chunks, tag, ranged)
     whole = (value.offset, value.length)
     length = value.length

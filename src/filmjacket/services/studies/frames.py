@@ -13,9 +13,10 @@ from filmjacket.archive.spans import Span
 from filmjacket.dicom.pixel_layout import native_frame_bits
 from filmjacket.dicom.transfer_syntaxes import ENCAPSULATED_UNCOMPRESSED, EXPLICIT_VR_LITTLE_ENDIAN
 from filmjacket.errors import NotAcceptable, NotFound
+from filmjacket.services.studies.bare_stream import BareStream
 from filmjacket.services.studies.coded_tags import coded_etag
 from filmjacket.services.studies.download import Download, Part, multi_part, single_part, streamed_multi_part
-from filmjacket.services.studies.fragments import MAX_MEASURED, FragmentedStream
+from filmjacket.services.studies.fragments import MAX_MEASURED
 from filmjacket.services.studies.missing import missing_resource
 from filmjacket.services.studies.stored_bytes import read_value, shift_bits
 from filmjacket.services.studies.stored_data_set import read_attributes
@@ -168,9 +169,9 @@ def frame_parts(
         spans = _spans(index, instance, pixel, some)
         reader = blobs.reading([Span(key, *span) for span in spans])
         for number, span in zip(some, spans, strict=True):
-            stream = FragmentedStream(reader, instance, span, limit=limit)
+            stream = BareStream(reader, instance, span, limit=limit)
             ranged = stream.ranged if stream.seekable else None
-            tag = _tag(instance, content_type, number)
+            tag = _tag(instance, content_type, number, bared=stream.is_bared)
             yield Part(content_type, locate(number), stream.length, stream.chunks, tag, ranged)
 
 
@@ -214,5 +215,5 @@ def _native(
     return Part(*head, length, partial(ranged, 0, length), _tag(instance, head[0], number), ranged)
 
 
-def _tag(instance: StoredInstance, content_type: str, number: int) -> str:
-    return etag(instance.blob.sha256, content_type, f"frame{number}")
+def _tag(instance: StoredInstance, content_type: str, number: int, *, bared: bool = False) -> str:
+    return etag(instance.blob.sha256, content_type, f"frame{number}", *bared * ("codestream",))

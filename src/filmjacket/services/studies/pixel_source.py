@@ -11,6 +11,7 @@ from filmjacket.dicom.encapsulation import strip_item_headers
 from filmjacket.dicom.transfer_syntaxes import Kind
 from filmjacket.errors import NotAcceptable, NotFound
 from filmjacket.pixels.description import describe_pixels
+from filmjacket.pixels.overlays_embedded import has_embedded_overlays, whole_cells
 from filmjacket.services.studies.bulkdata import read_bulk_value
 from filmjacket.services.studies.frames import find_instance
 from filmjacket.services.studies.stored_bytes import WORD_SIZES, read_range, read_value, swap_words
@@ -73,18 +74,31 @@ class PixelSource:
         key = (self.instance.blob.sha256, number, reduction)
         return self.wall.frames.get(key, lambda: self._decoded(number, reduction))
 
+    def cells(self, number: int) -> PixelArray | None:
+        """Pixel cells of one frame, also the bits that pixels leave unused; None if the coding does not keep those."""
+        whole = whole_cells(self.description)
+        return None if whole is None else self._decoded_as(whole, number, 0)
+
     def bulk(self, path: str) -> bytes:
         """A bulk value by its attribute path, `00281201` or `60003000` for example, in little endian."""
         return read_bulk_value(self.blobs, self.instance, path)
 
     def _decoded(self, number: int, reduction: int) -> PixelArray:
+        # Most codestreams have the bits of an overlay in their samples: those are no part of the values.
+        cells = self.cells(number) if has_embedded_overlays(self.attributes) else None
+        if cells is None:
+            return self._decoded_as(self.description, number, reduction)
+        from filmjacket.pixels.frames import reduced, used_bits  # noqa: PLC0415 - numpy is loaded by those who need it
+
+        return reduced(used_bits(cells, self.description), self.description, reduction)
+
+    def _decoded_as(self, description: PixelDescription, number: int, reduction: int) -> PixelArray:
         stream = self.frame_stream(number)
         if self._pixel(number).encapsulated and self.description.coding is not Kind.UNCOMPRESSED:
-            return self.wall.decode(stream, self.description, reduction)
-        from filmjacket.pixels.frames import native_frame, reduced  # noqa: PLC0415 - numpy is loaded by those who need it
+            return self.wall.decode(stream, description, reduction)
+        from filmjacket.pixels.frames import native_frame, reduced  # noqa: PLC0415 - see above
 
-        array = native_frame(stream, self.description, self.bit_offset(number))
-        return reduced(array, self.description, reduction)
+        return reduced(native_frame(stream, description, self.bit_offset(number)), description, reduction)
 
     def _pixel(self, number: int) -> PixelLayout:
         pixel = _pixel_of(self.instance)
@@ -113,7 +127,7 @@ class PixelSource:
         size = self.description.bits_allocated // 8
         if syntax is None or not syntax.big_endian or size <= WORD_SIZES.get(pixel.vr, 1):
             return b"".join(read_value(self.blobs, self.instance, pixel.vr, whole, (start, length)))
-        # A cell of 32 bits in OW: every toolkit writes it big endian as a whole, not word by word.
+        # Cells larger than the words of the VR, in an archive whose index knows the VR only (see `word_vr`).
         raw = read_range(self.blobs, self.instance, pixel.offset + start, length)
         return b"".join(swap_words(raw, size))
 

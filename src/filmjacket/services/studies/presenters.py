@@ -123,7 +123,8 @@ def _check_request(request: RenderRequest) -> None:
     viewport = request.viewport
     if viewport is None:
         return
-    if viewport.x or viewport.y or viewport.w is not None or viewport.h is not None:
+    region = (viewport.x, viewport.y, viewport.w, viewport.h)
+    if viewport.has_region or region != (0, 0, None, None):
         raise BadRequest(
             "The parameter viewport cannot have a region: the target is a presentation state, which has a displayed "
             "area of its own.",

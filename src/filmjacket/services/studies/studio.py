@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from filmjacket.dicom import transfer_syntaxes
 from filmjacket.dicom.attributes import get_items
-from filmjacket.dicom.transfer_syntaxes import Kind
 from filmjacket.services.studies.pixel_source import open_pixel_source
 from filmjacket.web.targets import frame_url, instance_url
 
@@ -104,18 +103,13 @@ class Opened:
         return value
 
     def cells(self, number: int) -> PixelArray | None:
-        """Pixel cells of a native frame with all their bits."""
-        from filmjacket.pixels.overlays import native_cells  # noqa: PLC0415 - numpy is loaded by those who need it
-
-        description = self.source.description
-        if description.coding is not Kind.UNCOMPRESSED:
-            return None
-        return native_cells(self.source.frame_stream(number), description)
+        """Pixel cells of a frame of one sample with all their bits."""
+        return self.source.cells(number) if self.source.description.samples == 1 else None
 
     def frame(self, number: int) -> Frame:
         """A frame, ready to be rendered."""
-        from filmjacket.pixels.functional_groups import attributes_of_frame  # noqa: PLC0415 - see above
-        from filmjacket.pixels.render import Frame  # noqa: PLC0415
+        from filmjacket.pixels.functional_groups import attributes_of_frame  # noqa: PLC0415 - as numpy below
+        from filmjacket.pixels.render import Frame  # noqa: PLC0415 - numpy is loaded by those who need it
 
         source = self.source
         return Frame(

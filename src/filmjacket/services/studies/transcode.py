@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final, cast
 
@@ -25,9 +26,12 @@ from filmjacket.dicom.transfer_syntaxes import (
     Kind,
 )
 from filmjacket.dicom.writer import BulkStream, EncapsulatedFrames, encapsulated_element, native_element
-from filmjacket.errors import DicomError, NotFound, UnreadablePixels
+from filmjacket.errors import DicomError, NotAcceptable, NotFound, UnreadablePixels
 from filmjacket.pixels.description import describe_pixels
 from filmjacket.pixels.forms import reach_of, sent_frame_bits
+from filmjacket.pixels.overlays_embedded import whole_cells
+from filmjacket.services.studies.item_changes import with_changed_items
+from filmjacket.services.studies.nested_pixels import NestedPixels, describe_nested, is_nested
 from filmjacket.services.studies.pixel_source import PixelSource
 from filmjacket.services.studies.rendered_cache import RenderedCache
 from filmjacket.services.studies.stored_bytes import joined_bits
@@ -35,12 +39,13 @@ from filmjacket.services.studies.stored_data_set import read_attributes
 from filmjacket.web.media_types import DICOM, written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     from filmjacket.archive.ports import Blobs, Index
     from filmjacket.archive.records import StoredInstance
     from filmjacket.dicom.attributes import Attributes
+    from filmjacket.dicom.layout import BulkValue
     from filmjacket.pixels.description import PixelDescription
     from filmjacket.pixels.wall import CodecWall
     from filmjacket.web.reach import Reach
@@ -74,6 +79,7 @@ class Transcoder:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="transcode")
         self._lock = threading.Lock()
         self._images: OrderedDict[str, _Image] = OrderedDict()
+        self._nested: tuple[str, dict[str, NestedPixels]] = ("", {})
 
     def close(self) -> None:
         """Give up work that has not begun."""
@@ -122,9 +128,66 @@ class Transcoder:
         """The instance as a Part 10 file in a transfer syntax of its reach, with the header of the stored file."""
         chunks = self._blobs.chunks(instance.blob.key)
         pixel = instance.layout.pixel
-        if pixel is None or (not pixel.encapsulated and transfer_syntax in _NATIVE):
+        plain = pixel is None or (not pixel.encapsulated and transfer_syntax in _NATIVE)
+        stored = transfer_syntaxes.get(instance.transfer_syntax)
+        # Between native syntaxes what should not be compressed stays as it came: nothing says how it is.
+        if any(map(is_nested, instance.layout.bulk)) and not (plain and stored and not stored.encapsulated):
+            chunks = with_changed_items(chunks, self._native_items(instance))
+        if plain:
             return changed_file(chunks, Change(transfer_syntax))
         return _TranscodedFile(self, instance, transfer_syntax).chunks(chunks, read_attributes(self._index, instance))
+
+    def nested(self, instance: StoredInstance, value: BulkValue) -> NestedPixels:
+        """What there is to know of encapsulated pixel data in an item, an icon's for example."""
+        return self._nested_of(instance)[value.path]
+
+    def nested_bytes(self, nested: NestedPixels) -> bytes:
+        """Encapsulated pixel data of an item as a native value."""
+        key = f"{nested.instance.blob.sha256} {nested.value.path}"
+        try:
+            return self._kept.get_or_make(key, lambda: nested.decode(self._blobs, self._wall))
+        except DicomError as error:
+            raise UnreadablePixels(
+                f"The pixel data of the item cannot be converted: {error.message}. They can be had as they are stored.",
+                section=error.section,
+                offender=nested.value.path,
+                accepted=_stored_forms(nested.instance),
+            ) from error
+
+    def _native_items(self, instance: StoredInstance) -> dict[str, Callable[[], Mapping[str, bytes] | None]]:
+        """What is to become of the items with encapsulated pixel data, by their paths."""
+
+        def change(values: Iterable[NestedPixels]) -> Mapping[str, bytes] | None:
+            changes: dict[str, bytes] = {}
+            for nested in values:
+                elements = self._native_elements(nested)
+                if elements is None:
+                    return None
+                changes |= elements
+            return changes
+
+        items: dict[str, list[NestedPixels]] = {}
+        for nested in self._nested_of(instance).values():
+            items.setdefault(nested.item, []).append(nested)
+        return {item: partial(change, values) for item, values in items.items()}
+
+    def _native_elements(self, nested: NestedPixels) -> Mapping[str, bytes] | None:
+        try:
+            if nested.description is not None:
+                return nested.native_elements(self.nested_bytes(nested))
+        except NotAcceptable:
+            pass  # of the image that was asked for, nothing is wrong
+        return None if nested.is_icon else nested.without_pixels()
+
+    def _nested_of(self, instance: StoredInstance) -> dict[str, NestedPixels]:
+        """All nested pixel data of an instance by their paths; those of the last one are kept: more are asked for."""
+        key, found = self._nested
+        if key != instance.blob.key:
+            attributes = read_attributes(self._index, instance)
+            values = filter(is_nested, instance.layout.bulk)
+            found = {value.path: describe_nested(attributes, instance, value) for value in values}
+            self._nested = (instance.blob.key, found)
+        return found
 
     def source(self, instance: StoredInstance) -> PixelSource:
         """The pixels of an instance, without its attributes."""
@@ -162,8 +225,10 @@ class Transcoder:
         pixel = instance.layout.pixel
         reach = reach_of(attributes, instance.transfer_syntax, pixel, framed=instance.layout.framed)
         description = None
-        if pixel is not None and not reach.obstacle:
+        if pixel is not None and (not reach.obstacle or (pixel.encapsulated and reach.lossless)):
             description = describe_pixels(attributes, instance.transfer_syntax, pixel)
+        if description is not None and reach.obstacle:
+            description = whole_cells(description)
         image = _Image(reach, description)
         with self._lock:
             self._images[instance.blob.sha256] = image
@@ -211,13 +276,13 @@ class _TranscodedFile:
         """The bytes; the first frame is made first, so that most faults are met before anything is sent."""
         from filmjacket.pixels.transcoded_attributes import changed_attributes  # noqa: PLC0415 - used with codecs only
 
-        description = self.transcoder.source(self.instance).description
-        numbers = range(1, description.frames + 1)
-        frames = self.transcoder.frames(self.instance, numbers, self.transfer_syntax)
-        first = frames.take(1)
         pixel = self.instance.layout.pixel
         if pixel is None:
             raise NotFound("The instance has no pixel data.", section="10.4")
+        description = describe_pixels(attributes, self.instance.transfer_syntax, pixel)
+        numbers = range(1, description.frames + 1)
+        frames = self.transcoder.frames(self.instance, numbers, self.transfer_syntax)
+        first = frames.take(1)
         native_bytes = sent_frame_bits(description) / 8
         changes = changed_attributes(
             attributes,
@@ -226,10 +291,6 @@ class _TranscodedFile:
             ratio=native_bytes / len(first),
             stored_ratio=native_bytes * description.frames / pixel.length if self._is_stored_lossy() else None,
         )
-        for value in self.instance.layout.bulk:
-            # An icon that is compressed as the image was has no form in the new syntax; it is Type 3 everywhere.
-            if value.encapsulated and "." in value.path:
-                changes[value.path.partition(".")[0]] = None
         made = chain((first,), (frames.take(number) for number in numbers[1:]))
         end = pixel.offset + pixel.length + (_DELIMITER if pixel.encapsulated else 0)
         change = Change(
@@ -259,13 +320,17 @@ class _TranscodedFile:
 
 
 def _unreadable(instance: StoredInstance, number: int, error: DicomError) -> UnreadablePixels:
-    syntax = transfer_syntaxes.get(instance.transfer_syntax)
-    forms = [written(DICOM, multipart=True, transfer_syntax="*")]
-    if syntax is not None and syntax.media_type is not None and syntax.encapsulated:
-        forms.append(written(syntax.media_type, multipart=True, transfer_syntax=syntax.uid))
     return UnreadablePixels(
         f"Frame {number} cannot be converted: {error.message}. It can be had as it is stored.",
         section=error.section,
         offender="PixelData",
-        accepted=tuple(forms),
+        accepted=_stored_forms(instance),
     )
+
+
+def _stored_forms(instance: StoredInstance) -> tuple[str, ...]:
+    syntax = transfer_syntaxes.get(instance.transfer_syntax)
+    forms = [written(DICOM, multipart=True, transfer_syntax="*")]
+    if syntax is not None and syntax.media_type is not None and syntax.encapsulated:
+        forms.append(written(syntax.media_type, multipart=True, transfer_syntax=syntax.uid))
+    return tuple(forms)
