@@ -65,14 +65,14 @@ scaleout: $(STAMP) ## the tests of the services again, on PostgreSQL and S3
 servers: $(STAMP) ## real servers: third-party clients, guarantees, faults of the engines
 	$(BIN)/pytest -q -n auto $(AGAIN) --dist loadfile tests/interop tests/guarantees tests/engines
 
-newest: $(STAMP) ## unit tests on the newest Python that is installed: all that are quick, and commands, index and jobs
+newest: $(STAMP) ## unit tests on the newest Python that is installed: all that are quick, and the commands
 ifeq ($(NEWEST),)
 	@echo "newest: only $(PYTHON) is installed, nothing more to test"
 else
 	@test -x $(VENV)-newest/bin/python || $(NEWEST) -m venv $(VENV)-newest
 	$(VENV)-newest/bin/python $(INSTALL_FOR_TESTS) '.[test]'
 	$(VENV)-newest/bin/python -m pytest -q -n auto -m "not slow" tests/unit
-	$(VENV)-newest/bin/python -m pytest -q -n auto $(AGAIN) -m slow tests/unit/cli tests/unit/index tests/unit/jobs
+	$(VENV)-newest/bin/python -m pytest -q -n auto $(AGAIN) -m slow tests/unit/cli
 endif
 
 fuzz: $(STAMP) ## malformed input against the parsers for FUZZ_SECONDS in all
