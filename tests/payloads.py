@@ -198,6 +198,14 @@ def transfer_syntax_of(dataset: Dataset) -> str:
     return str(dataset.file_meta.get("TransferSyntaxUID", EXPLICIT))
 
 
+def saved(dataset: Dataset) -> bytes:
+    """A data set as a file of another instance."""
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    out = io.BytesIO()
+    dataset.save_as(out, enforce_file_format=True)
+    return out.getvalue()
+
+
 def raw_value(dataset: Dataset, path: str, vr: str) -> bytes:
     """The value at a bulk path as the little endian bytes that a `BulkDataURI` stands for, found by pydicom."""
     steps = path.split(".")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from starlette.testclient import TestClient
 from tests.conformance.search_archive import Searchable, fill, library
+from tests.conformance.shelf import open_shelf
 
 from filmjacket.app import create_app
 from filmjacket.opening import open_archive
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.conformance.shelf import Shelf
     from tests.engines.backends import Backend
 
 
@@ -42,6 +44,13 @@ def searchable(tmp_path_factory: pytest.TempPathFactory, backend: Backend) -> It
         books = library()
         fill(client, books)
         yield Searchable(client, books)
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    """An archive that all tests of a module share."""
+    with open_shelf(tmp_path_factory.mktemp("shelf") / "archive") as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -12,19 +12,10 @@ import pytest
 from pydicom import Dataset, dcmwrite
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from tests import samples
-from tests.conformance.shelf import open_shelf
 from tests.payloads import dataset_of, storable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.conformance.shelf import Shelf, StoredFile
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    with open_shelf(tmp_path_factory.mktemp("shelf") / "archive") as opened:
-        yield opened
 
 
 def raw_element(tag: int, vr: str, value: bytes) -> bytes:

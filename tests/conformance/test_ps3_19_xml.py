@@ -9,23 +9,14 @@ import pytest
 from lxml import etree
 from pydicom.datadict import keyword_for_tag
 from tests import samples
-from tests.conformance.shelf import open_shelf
 from tests.conformance.test_annex_f_json import file_with, raw_element
 from tests.payloads import multipart_of, parts_of, storable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.conformance.shelf import Shelf, StoredFile
 
 NS = "{http://dicom.nema.org/PS3.19/models/NativeDICOM}"
 XML = 'multipart/related; type="application/dicom+xml"'
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    with open_shelf(tmp_path_factory.mktemp("shelf") / "archive") as opened:
-        yield opened
 
 
 def root_of(stored: StoredFile) -> etree._Element:

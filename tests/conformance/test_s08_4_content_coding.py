@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 import zstandard
 from tests import samples
-from tests.conformance.shelf import open_shelf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import httpx2
     from starlette.testclient import TestClient
@@ -22,12 +21,6 @@ if TYPE_CHECKING:
 BASE = "/dicom-web"
 XML = 'multipart/related; type="application/dicom+xml"'
 VARY = {"Accept", "Accept-Charset", "Accept-Encoding"}
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    with open_shelf(tmp_path_factory.mktemp("shelf") / "archive") as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -23,15 +23,14 @@ from pydicom.pixels import pixel_array
 from pydicom.sequence import Sequence
 from pydicom.uid import generate_uid
 from tests import samples
-from tests.conformance.shelf import open_shelf
-from tests.payloads import EXPLICIT, dataset_of, frames_of, multipart_of, parts_of, storable
+from tests.payloads import EXPLICIT, dataset_of, frames_of, multipart_of, parts_of, saved, storable
 
 from filmjacket.pixels import recode
 from filmjacket.services.studies.transcode import Transcoder
 from filmjacket.web.reach import LOSSLESS, LOSSY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
     from pydicom import Dataset
@@ -76,12 +75,6 @@ MEDIA_TYPES = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    with open_shelf(tmp_path_factory.mktemp("shelf") / "archive") as opened:
-        yield opened
-
-
 @cache
 def pixels_of(name: str) -> NDArray[Any]:
     """Stored values by pydicom, (frames, rows, columns[, samples])."""
@@ -101,13 +94,6 @@ def as_frames(dataset: Dataset) -> NDArray[Any]:
 
 def _is_ybr_of_a_codec(dataset: Dataset) -> bool:
     return dataset.PhotometricInterpretation in {"YBR_RCT", "YBR_ICT"}
-
-
-def saved(dataset: Dataset) -> bytes:
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    out = io.BytesIO()
-    dataset.save_as(out, enforce_file_format=True)
-    return out.getvalue()
 
 
 def decode(stream: bytes, syntax: str, like: NDArray[Any], dataset: Dataset) -> NDArray[Any]:

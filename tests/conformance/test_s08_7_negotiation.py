@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests import samples
-from tests.conformance.shelf import open_shelf
 from tests.payloads import EXPLICIT, media_type, parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from starlette.testclient import TestClient
     from tests.conformance.shelf import Shelf
@@ -18,12 +17,6 @@ if TYPE_CHECKING:
 BASE = "/dicom-web"
 DICOM = 'multipart/related; type="application/dicom"'
 RESOURCES = ["", "/metadata", "/frames/1", "/bulkdata/7FE00010"]
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    with open_shelf(tmp_path_factory.mktemp("shelf") / "archive") as opened:
-        yield opened
 
 
 # The Accept header (8.4.1, 8.7.7) ------------------------------------------------------------------------------

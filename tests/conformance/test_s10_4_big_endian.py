@@ -5,38 +5,19 @@ Cells of 32 and 64 bits in OW are big endian as a whole, not word by word; pydic
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from pydicom.uid import generate_uid
-from tests.conformance.shelf import open_shelf
-from tests.payloads import BIG_ENDIAN, DEFLATED, EXPLICIT, dataset_of, parts_of, storable
+from tests.payloads import BIG_ENDIAN, DEFLATED, EXPLICIT, dataset_of, parts_of, saved, storable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pydicom import Dataset
     from tests.conformance.shelf import Shelf, StoredFile
 
 DICOM = 'multipart/related; type="application/dicom"'
 OCTETS = 'multipart/related; type="application/octet-stream"'
 FRAMES, ROWS, COLUMNS = 3, 5, 7
 CELLS = ["rtdose_expb.dcm", "SC_rgb_expb_32bit.dcm", "<u1", "<u2", "<i2", "<u4", "<i4", "<u8"]
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    with open_shelf(tmp_path_factory.mktemp("shelf") / "archive") as opened:
-        yield opened
-
-
-def saved(dataset: Dataset) -> bytes:
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    out = io.BytesIO()
-    dataset.save_as(out, enforce_file_format=True)
-    return out.getvalue()
 
 
 def big_endian(array: np.ndarray) -> bytes:

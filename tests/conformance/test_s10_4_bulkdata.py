@@ -10,21 +10,12 @@ import pytest
 from pydicom import Dataset, dcmwrite
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 from tests import samples
-from tests.conformance.shelf import open_shelf
 from tests.payloads import EXPLICIT, bulk_of, dataset_of, frames_of, media_type, parts_of, storable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.conformance.shelf import Shelf, StoredFile
 
 NOISE = np.random.default_rng(7).integers(0, 256, size=6000, dtype=np.uint8).tobytes()
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    with open_shelf(tmp_path_factory.mktemp("shelf") / "archive") as opened:
-        yield opened
 
 
 def saved(dataset: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes:

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from pydicom.encaps import encapsulate, encapsulate_extended, generate_frames
-from pydicom.uid import generate_uid
 from tests import samples
-from tests.conformance.shelf import open_shelf
-from tests.payloads import EXPLICIT, dataset_of, frames_of, media_type, parts_of, storable
+from tests.payloads import EXPLICIT, dataset_of, frames_of, media_type, parts_of, saved, storable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pydicom import Dataset
     from tests.conformance.shelf import Shelf, StoredFile
 
 J2K_LOSSLESS = "1.2.840.10008.1.2.4.90"
 OCTETS = 'multipart/related; type="application/octet-stream"'
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    with open_shelf(tmp_path_factory.mktemp("shelf") / "archive") as opened:
-        yield opened
-
-
-def saved(dataset: Dataset) -> bytes:
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    out = io.BytesIO()
-    dataset.save_as(out, enforce_file_format=True)
-    return out.getvalue()
 
 
 def bodies(stored: StoredFile, numbers: str, accept: str = OCTETS) -> list[bytes]:

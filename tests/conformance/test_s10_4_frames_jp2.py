@@ -10,23 +10,14 @@ import pytest
 from pydicom.encaps import encapsulate
 from pydicom.uid import generate_uid
 from tests import samples
-from tests.conformance.shelf import open_shelf
 from tests.payloads import dataset_of, frames_of, media_type, parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.conformance.shelf import Shelf, StoredFile
 
 MULTIPART = 'multipart/related; type="image/jp2"'
 SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 BELOW = ("/frames/1", "/pixeldata", "/bulkdata/7FE00010")
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    with open_shelf(tmp_path_factory.mktemp("shelf") / "archive") as opened:
-        yield opened
 
 
 def box(kind: bytes, content: bytes) -> bytes:

@@ -8,22 +8,13 @@ import pytest
 from lxml import etree
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from tests import samples
-from tests.conformance.shelf import open_shelf
 from tests.payloads import elements_of, parts_of, storable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from starlette.testclient import TestClient
     from tests.conformance.shelf import Shelf, StoredFile
 
 BASE = "/dicom-web"
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    with open_shelf(tmp_path_factory.mktemp("shelf") / "archive") as opened:
-        yield opened
 
 
 def metadata(stored: StoredFile, accept: str = "application/dicom+json") -> dict[str, Any]:

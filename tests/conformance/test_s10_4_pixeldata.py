@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydicom.uid import generate_uid
 from tests import samples
-from tests.conformance.shelf import BASE, ORIGIN, open_shelf
+from tests.conformance.shelf import BASE, ORIGIN
 from tests.part10 import encapsulated, explicit, part10
 from tests.payloads import EXPLICIT, bulk_of, frames_of, media_type, multipart_of, parts_of, storable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.conformance.shelf import Shelf, StoredFile
     from tests.payloads import Part
 
@@ -22,12 +20,6 @@ PREFIX = "1.2.840.10008.1.2"
 OCTETS = 'multipart/related; type="application/octet-stream"'
 J2K = "emri_small_jpeg_2k_lossless.dcm"
 STREAMS = [bytes((n,)) * (20 + 2 * n) for n in range(1, 5)]
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    with open_shelf(tmp_path_factory.mktemp("shelf") / "archive") as opened:
-        yield opened
 
 
 def made(syntax: str, streams: list[bytes], *, frames: int | None = None, **uids: str) -> bytes:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 from pydicom.uid import generate_uid
 from tests import samples
-from tests.conformance.shelf import open_shelf
 from tests.payloads import (
     AS_STORED,
     DEFLATED,
@@ -21,8 +20,6 @@ from tests.payloads import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from starlette.testclient import TestClient
     from tests.conformance.shelf import Shelf
 
@@ -31,12 +28,6 @@ ORIGIN = "http://testserver:8104"
 ANY_DICOM = 'multipart/related; type="application/dicom"'
 J2K_LOSSLESS = "1.2.840.10008.1.2.4.90"
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    with open_shelf(tmp_path_factory.mktemp("shelf") / "archive") as opened:
-        yield opened
 
 
 def store(client: TestClient, *files: bytes) -> None:

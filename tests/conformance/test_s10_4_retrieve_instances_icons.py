@@ -14,12 +14,9 @@ import pytest
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import generate_uid
-from tests.conformance.shelf import open_shelf
 from tests.payloads import EXPLICIT, dataset_of, media_type, parts_of, storable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pydicom import Dataset
     from tests.conformance.shelf import Shelf, StoredFile
 
@@ -29,12 +26,6 @@ SYNTAXES = [EXPLICIT, f"{PREFIX}.1.99", f"{PREFIX}.4.90", f"{PREFIX}.4.80"]
 ICON = "00880200.0.7FE00010"
 IN_REFERENCE = "00081140.0.00880200.0.7FE00010"
 IN_PRIVATE = "00111001.1.7FE00010"
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    with open_shelf(tmp_path_factory.mktemp("shelf") / "archive") as opened:
-        yield opened
 
 
 def icon_of(image: Dataset, **changes: Any) -> Dataset:

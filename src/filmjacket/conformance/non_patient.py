@@ -6,6 +6,7 @@ from typing import Final
 
 from filmjacket.conformance import parameters as p
 from filmjacket.conformance.declarations import Obligation, Payload, Resource, Service, Status, Transaction
+from filmjacket.conformance.search_attributes import keyword_path
 from filmjacket.conformance.studies import SEARCH_PARAMETERS
 from filmjacket.dicom import dictionary
 from filmjacket.dicom.sop_classes import NON_PATIENT_CATEGORIES
@@ -27,7 +28,7 @@ def _keys(category: str) -> tuple[str, ...]:
     """What a search must match: the keys of every table of the category, each once."""
     classes = set(NON_PATIENT_CATEGORIES[category])
     found = (
-        ".".join(dictionary.keyword_of(tag) or tag for tag in row.path)
+        keyword_path(row.path)
         for table in TABLES
         if classes & set(table.sop_classes)
         for row in table.rows

@@ -20,7 +20,7 @@ from filmjacket.conformance.declarations import (
     Status,
     Transaction,
 )
-from filmjacket.dicom import dictionary
+from filmjacket.conformance.search_attributes import keyword_path
 from filmjacket.services.procedures.payloads import CSV, DATA_SET_PAYLOADS
 from filmjacket.services.procedures.representations import REPORT_OFFERS, SEARCH_OFFERS, STEP_OFFERS
 from filmjacket.web.scheduled_step_tables import KEY_TABLE, SCHEDULED_STEP_SEQUENCE
@@ -33,9 +33,7 @@ _SEARCH_TESTS: Final = "conformance/test_s14_scheduled_steps.py"
 _PERFORMED_TESTS: Final = "conformance/test_s15_performed_steps.py"
 _SCHEDULE_TESTS: Final = "conformance/test_extension_scheduling.py"
 REQUIRED_KEYS: Final = tuple(
-    ".".join(dictionary.keyword_of(tag) or tag for tag in row.path)
-    for row in KEY_TABLE
-    if row.matching == "R" and row.path != (SCHEDULED_STEP_SEQUENCE,)
+    keyword_path(row.path) for row in KEY_TABLE if row.matching == "R" and row.path != (SCHEDULED_STEP_SEQUENCE,)
 )
 """Keys that a search must match (PS3.4 Table K.6-1)."""
 _PAYLOADS: Final = tuple(Payload(media_type) for media_type in DATA_SET_PAYLOADS)
@@ -202,10 +200,9 @@ CREATE: Final = Transaction(
         Status(404, "With `update`: there is no such step."),
         Status(409, "There is a step with this UID; with `update`: the step is completed or discontinued."),
         Status(412, "With `update`: If-Match does not list the entity tag."),
-        Status(413, "The payload is larger than `limits.metadata_bytes`."),
+        *_UNREADABLE,
         Status(414, "The query is longer than `limits.query_bytes`."),
-        Status(415, "The media type or the coding of the payload is not supported; the payload lists those that are."),
-        Status(503, "The index cannot be written now."),
+        _NO_INDEX,
     ),
     _PAYLOADS,
 )  # fmt: skip
@@ -230,9 +227,8 @@ UPDATE_STEP: Final = Transaction(
         Status(404, "There is no such step."),
         Status(409, "The step is completed or discontinued; with `procedures.strict`: an attribute was not created."),
         Status(412, "If-Match does not list the entity tag."),
-        Status(413, "The payload is larger than `limits.metadata_bytes`."),
-        Status(415, "The media type or the coding of the payload is not supported; the payload lists those that are."),
-        Status(503, "The index cannot be written now."),
+        *_UNREADABLE,
+        _NO_INDEX,
     ),
     _PAYLOADS,
 )  # fmt: skip

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from filmjacket.dicom import dictionary
 from filmjacket.dicom.levels import Level
 from filmjacket.web.search_tables import KNOWN_RETURN, REQUEST_ITEM_RETURN, REQUIRED_RETURN, RETRIEVE_URL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 REQUIRED_KEYS: Final = {
     Level.STUDY: (
@@ -38,6 +41,11 @@ class SearchAttribute:
     returned: str
 
 
+def keyword_path(path: Iterable[str]) -> str:
+    """The keywords of a path of tags with dots; a tag without one stands for itself."""
+    return ".".join(dictionary.keyword_of(tag) or tag for tag in path)
+
+
 def tag_path(name: str) -> str:
     """The tags of a keyword path with dots."""
     return ".".join(dictionary.tag_of(part) or part for part in name.split("."))
@@ -52,7 +60,7 @@ def attributes_of(level: Level) -> tuple[SearchAttribute, ...]:
     rows: list[SearchAttribute] = []
     for path in sorted(keys | set(required) | set(known) | nested | {RETRIEVE_URL}):
         tags = path.split(".")
-        keyword = ".".join(dictionary.keyword_of(tag) or tag for tag in tags)
+        keyword = keyword_path(tags)
         matching = "U" if path in UNIQUE_KEYS else "R" if path in keys else "" if path == RETRIEVE_URL else "O"
         rows.append(SearchAttribute(keyword, path, dictionary.vr_of(tags[-1]) or "", matching, _returned(path, level)))
     return tuple(rows)

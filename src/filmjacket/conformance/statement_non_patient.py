@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from filmjacket.conformance.commitment import FAILURES
 from filmjacket.conformance.document import Bullets, Table
+from filmjacket.conformance.search_attributes import keyword_path
 from filmjacket.conformance.statement_texts import BEHAVIOUR
-from filmjacket.dicom import dictionary
 from filmjacket.dicom.sop_classes import NON_PATIENT_CATEGORIES, storage_name
 from filmjacket.web.non_patient_tables import EXTENSION_CATEGORIES, TABLES, Row
 
@@ -41,7 +41,7 @@ def _extension(category: str) -> str:
 
 
 def _attribute(row: Row) -> tuple[str, ...]:
-    name = ".".join(dictionary.keyword_of(tag) or tag for tag in row.path)
+    name = keyword_path(row.path)
     return name, ".".join(f"({tag[:4]},{tag[4:]})" for tag in row.path), row.matching, row.returned
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from filmjacket.conformance.document import Bullets, Table
 from filmjacket.conformance.procedures import BEHAVIOUR
+from filmjacket.conformance.search_attributes import keyword_path
 from filmjacket.dicom import dictionary
 from filmjacket.services.procedures.mpps_table import MPPS_TABLE, AttributeRow
 from filmjacket.web.scheduled_step_tables import KEY_TABLE
@@ -20,7 +21,7 @@ def scheduled_blocks() -> tuple[Block, ...]:
     """N.5.3.7: how the worklist behaves, and the attributes of Table K.6-1."""
     rows = tuple(
         (
-            ".".join(dictionary.keyword_of(tag) or tag for tag in row.path),
+            keyword_path(row.path),
             " ".join(f"({tag[:4]},{tag[4:]})" for tag in row.path),
             "-" if row.path[-1] == "00080005" else row.matching or "O",
             row.returned,

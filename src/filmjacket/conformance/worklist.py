@@ -8,7 +8,7 @@ from filmjacket.archive.worklist_records import FILTERED_WORKLIST_UID, WORKLIST_
 from filmjacket.conformance import parameters as p
 from filmjacket.conformance.declarations import Header, Obligation, Parameter, Payload, Resource, Service, Status
 from filmjacket.conformance.declarations import Transaction as Declared
-from filmjacket.dicom import dictionary
+from filmjacket.conformance.search_attributes import keyword_path
 from filmjacket.services.worklist.attribute_table import required_keys
 from filmjacket.web import negotiate
 from filmjacket.web.workitem_grammar import ACCEPTED_PAYLOADS
@@ -56,7 +56,7 @@ _GONE: Final = Status(410, "The workitem was removed when its retention was over
 _NO_INDEX: Final = Status(503, "The index cannot be written now.")
 _NOT_ACCEPTABLE: Final = Status(406, "None of the acceptable representations can be had; the payload lists those.")
 
-REQUIRED_KEYS: Final = tuple(".".join(dictionary.keyword_of(tag) or tag for tag in path) for path in required_keys())
+REQUIRED_KEYS: Final = tuple(map(keyword_path, required_keys()))
 """Keys that a search must match (PS3.4 Table CC.2.5-3)."""
 
 CREATE: Final = Declared(

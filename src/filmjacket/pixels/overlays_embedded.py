@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from filmjacket.dicom import transfer_syntaxes
 from filmjacket.dicom.attributes import get_integer
+from filmjacket.dicom.pixel_layout import BITS_ALLOCATED
 from filmjacket.dicom.transfer_syntaxes import Kind
 from filmjacket.pixels.description import stored_bits
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 GROUPS: Final = tuple(f"{group:04X}" for group in range(0x6000, 0x6020, 2))
 
-_BITS_ALLOCATED: Final = "00280100"
 _MOST_BITS: Final = 64
 _WHOLE_CELLS: Final = frozenset((Kind.UNCOMPRESSED, Kind.DEFLATED_FRAME, Kind.RLE))
 
@@ -28,7 +28,7 @@ def embedded_position(attributes: Attributes, group: str) -> int | None:
     allocated, position = (get_integer(attributes, f"{group}{element}") for element in ("0100", "0102"))
     if position is None or (allocated, position) == (1, 0):  # what is said of a plane with data of its own
         return None
-    cell = get_integer(attributes, _BITS_ALLOCATED) or _MOST_BITS
+    cell = get_integer(attributes, BITS_ALLOCATED) or _MOST_BITS
     stored, high = stored_bits(attributes, cell)
     return position if 0 <= position < cell and not high - stored < position <= high else None
 
